@@ -1,0 +1,1 @@
+"""The one YAML file: models, loader, and the keys of other files."""

@@ -1,0 +1,122 @@
+"""`agents`: the HTTP services that requests go to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from extproc.config.model.types import Duration, Identifier, Names, Percent, Section
+
+LoadBalancing = Literal["round_robin", "least_request", "random", "ring_hash", "maglev"]
+
+
+class Retries(Section):
+    """When Envoy sends a request again."""
+
+    num_retries: int = Field(1, ge=0, le=10, description="further tries after the first")
+    retry_on: tuple[str | int, ...] = Field(
+        ("connect-failure", "refused-stream", "reset-before-request"),
+        description="Envoy's retry conditions; a number is a status code",
+    )
+    per_try_timeout: Duration | None = Field(None, description="time to the first byte of a try")
+
+
+class CircuitBreaker(Section):
+    """Most of what may go on at once in one agent's cluster; more is answered `overloaded`."""
+
+    max_connections: int = Field(4096, ge=1, description="connections")
+    max_pending_requests: int = Field(4096, ge=1, description="requests waiting for a connection")
+    max_requests: int = Field(4096, ge=1, description="requests running")
+    max_retries: int = Field(1024, ge=0, description="retries running")
+
+
+class OutlierDetection(Section):
+    """When a host that fails is left out for a while."""
+
+    consecutive_gateway_failure: int = Field(
+        5, ge=0, description="502, 503, 504 or failed connections in a row; 0 turns it off"
+    )
+    interval: Duration = Field(timedelta(seconds=10), description="how often Envoy looks")
+    base_ejection_time: Duration = Field(timedelta(seconds=30), description="first time out")
+    max_ejection_percent: int = Field(100, ge=0, le=100, description="share of hosts left out")
+
+
+class HealthCheck(Section):
+    """Active health checks of an agent's hosts."""
+
+    path: str = Field("/healthz", pattern="^/", description="asked with GET; 200 is healthy")
+    interval: Duration = Field(timedelta(seconds=10), description="between two checks")
+
+
+class Upstream(Section):
+    """Where an agent, or one variant of it, is."""
+
+    url: str | None = Field(None, description="one service; a path is kept as prefix")
+    endpoints: Names | None = Field(None, description="several hosts, balanced")
+    failover: Names = Field((), description="used when the first group is unhealthy")
+
+
+class Variant(Upstream):
+    """One side of an A/B test or canary."""
+
+    id: Identifier = Field(description="name in headers, logs and metrics")
+    weight: int = Field(ge=0, description="share of the requests; weights have any total")
+
+
+class SessionAffinity(Section):
+    """Keeps a caller on the same variant (and host, with ring_hash or maglev)."""
+
+    header: str = Field(description="request header that names the caller")
+
+
+class Mirror(Section):
+    """Copies of requests whose answers are thrown away."""
+
+    url: str = Field(description="where the copies go")
+    percent: Percent = Field(100.0, description="share of requests copied")
+
+
+class UpstreamTls(Section):
+    """TLS towards an https upstream."""
+
+    ca: str | None = Field(None, description="CA file; default: the system's")
+    certificate: str | None = Field(None, description="client certificate file")
+    key: str | None = Field(None, description="key file of the client certificate")
+
+
+class Agent(Upstream):
+    """One agent."""
+
+    id: Identifier = Field(description="its name everywhere: headers, logs, `model`")
+    enabled: bool = Field(True, description="false: as if it were not in the file")
+    cluster: str | None = Field(None, description="a cluster that the existing Envoy has")
+    service: str | None = Field(None, description="`name.namespace:port` of a mesh service")
+    http2: bool = Field(False, description="speak HTTP/2 to the agent")
+    tls: UpstreamTls = Field(UpstreamTls(), description="CA and client certificate for https")
+    load_balancing: LoadBalancing = Field("least_request", description="how hosts are chosen")
+    timeout: Duration | None = Field(
+        None, description="the whole exchange, stream included; default: the listener's"
+    )
+    idle_timeout: Duration = Field(timedelta(seconds=300), description="longest silence")
+    retries: Retries = Field(Retries(), description="when Envoy sends a request again")
+    circuit_breaker: CircuitBreaker = Field(CircuitBreaker(), description="limits at once")
+    outlier_detection: OutlierDetection = Field(
+        OutlierDetection(), description="when a failing host is left out"
+    )
+    health_check: HealthCheck | None = Field(None, description="active health checks")
+    fallback: Identifier | None = Field(
+        None, description="agent that takes over when this one is wholly down"
+    )
+    variants: tuple[Variant, ...] | None = Field(None, description="A/B and canary")
+    session_affinity: SessionAffinity | None = Field(None, description="same caller, same variant")
+    mirror: Mirror | None = Field(None, description="copies thrown away")
+    model: str | None = Field(None, description="replaces the body's model")
+    access_key: SecretStr | None = Field(
+        None, description="sent instead of the caller's authorization"
+    )
+    headers: dict[str, str] = Field({}, description="added to requests for the agent")
+    forward_authorization: bool | None = Field(
+        None, description="pass the caller's on; default: true, false where access_key is set"
+    )

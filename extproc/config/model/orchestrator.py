@@ -1,0 +1,53 @@
+"""`orchestrator`: how an agent is chosen where no rule does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from extproc.config.model.types import Duration, Section
+
+
+class ModelServer(Section):
+    """An OpenAI-compatible server that is asked to decide."""
+
+    url: str = Field(description="base of the API; /v1 is added unless it ends in it")
+    name: str = Field(description="model name")
+    access_key: SecretStr | None = Field(None, description="sent as bearer token")
+    timeout: Duration = Field(timedelta(seconds=5), description="of one call")
+    prompt_file: str | None = Field(None, description="replaces our prompt")
+    structured_output: Literal["auto", "json_schema", "none"] = Field(
+        "auto", description="ask for JSON by schema"
+    )
+
+
+class Cache(Section):
+    """Decisions remembered."""
+
+    entries: int = Field(10_000, ge=0, description="most decisions kept; 0 turns it off")
+    ttl: Duration = Field(timedelta(minutes=10), description="how long one is kept")
+
+
+class Session(Section):
+    """How turns of one conversation are told to belong together."""
+
+    header: str | None = Field(None, description="request header that names the conversation")
+
+
+class OrchestratorConfig(Section):
+    """Strategy and its limits."""
+
+    strategy: Literal["embedded", "embeddings", "model", "cascade"] | None = Field(
+        None, description="default: cascade where a model server is named, else embedded"
+    )
+    model: ModelServer | None = Field(None, description="server for model and cascade")
+    embeddings: ModelServer | None = Field(None, description="server for embeddings")
+    min_confidence: float = Field(0.55, ge=0, le=1, description="below it, cascade asks on")
+    max_agents: int = Field(3, ge=1, le=16, description="most agents of a plan")
+    avoid_unavailable: bool = Field(False, description="leave out agents with no healthy host")
+    on_error: Literal["default", "reject"] = Field("default", description="it cannot decide")
+    on_none: Literal["default", "reject"] = Field("default", description="no agent fits")
+    cache: Cache = Field(Cache(), description="decisions remembered")
+    session: Session = Field(Session(), description="turns that belong together")

@@ -1,0 +1,1 @@
+"""Configuration to Envoy: Topology, typed resources, rendered files."""

@@ -1,0 +1,1 @@
+"""Typed resources to files, one module per target."""

@@ -1,0 +1,1 @@
+"""Topology to typed Envoy objects, one module per resource."""

@@ -1,0 +1,1 @@
+"""Filters: what may refuse or rewrite a conversation."""

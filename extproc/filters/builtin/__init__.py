@@ -1,0 +1,1 @@
+"""Filters that ship with Outerloop."""

@@ -1,0 +1,64 @@
+"""HTTP values the pipeline reads and writes. No I/O, nothing mutable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+Scalar = str | float | bool
+_NO_METADATA: Mapping[str, Scalar] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Request headers in the order they came. Names are lower case and may repeat.
+
+    Values are text in latin-1, which keeps every byte (RFC 9110, section 5.5).
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """Return the first value of `name`, or None."""
+        for key, value in self.pairs:
+            if key == name:
+                return value
+        return None
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Return every value of `name`, in order."""
+        return tuple(value for key, value in self.pairs if key == name)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One client request, whole: the headers and the complete (buffered) body."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutations:
+    """What happens to a request that goes on.
+
+    `set_headers` overwrite. `body` None leaves the bytes alone. `reroute` asks Envoy to choose the
+    route again by the new headers. `metadata` is dynamic metadata for the access log.
+    """
+
+    set_headers: tuple[tuple[str, str], ...] = ()
+    remove_headers: tuple[str, ...] = ()
+    body: bytes | None = None
+    reroute: bool = False
+    metadata: Mapping[str, Scalar] = field(default=_NO_METADATA)

@@ -1,0 +1,47 @@
+"""Every name that crosses a process boundary: headers, metadata keys, agent ids.
+
+Header names are lower case, as Envoy sends them. The routes, the access log and the
+processor all read them from here, so that they cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+AGENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+HEADER_PREFIX: Final = "x-outerloop-"
+SPOOFED_HEADERS: Final = r"(?i)x[-_](outerloop|envoy)[-_].*"
+"""RE2 expression of the header names that only the gateway may set (underscores included)."""
+
+HEADER_AGENT: Final = "x-outerloop-agent"
+HEADER_PLAN: Final = "x-outerloop-plan"
+HEADER_STEP: Final = "x-outerloop-step"
+HEADER_SOURCE: Final = "x-outerloop-source"
+HEADER_CONFIDENCE: Final = "x-outerloop-confidence"
+HEADER_LISTENER: Final = "x-outerloop-listener"
+HEADER_VARIANT: Final = "x-outerloop-variant"
+HEADER_CACHED: Final = "x-outerloop-cached"
+HEADER_DECISION_MS: Final = "x-outerloop-decision-ms"
+HEADER_ERROR: Final = "x-outerloop-error"
+HEADER_REQUEST_ID: Final = "x-request-id"
+HEADER_TRACEPARENT: Final = "traceparent"
+HEADER_HOPS: Final = "outerloop-hops"
+
+METADATA_NAMESPACE: Final = "outerloop"
+"""Dynamic metadata for the access log and response headers: never reaches an agent."""
+
+METADATA_CACHED: Final = "cached"
+METADATA_DECISION_MS: Final = "decision_ms"
+METADATA_CONFIDENCE: Final = "confidence"
+METADATA_TRACE_ID: Final = "trace_id"
+
+PATH_CHAT: Final = "/v1/chat/completions"
+PATH_MESSAGES: Final = "/v1/messages"
+PATH_RESPONSES: Final = "/v1/responses"
+PATH_MODELS: Final = "/v1/models"
+PATH_HEALTH: Final = "/healthz"
+
+PROCESSOR_SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
+"""gRPC service that Envoy calls, and the name its health checks ask for."""

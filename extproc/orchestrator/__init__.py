@@ -1,0 +1,1 @@
+"""Strategies: conversation and agents in, plan out."""

@@ -1,0 +1,52 @@
+"""What was decided about a conversation: which agents, in what order, and why."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NO_SCORES: Mapping[str, float] = MappingProxyType({})
+
+
+class Source(enum.StrEnum):
+    """Who decided: the value of `x-outerloop-source`."""
+
+    SINGLE = "single"
+    EXPLICIT = "explicit"
+    RULE = "rule"
+    EMBEDDED = "embedded"
+    EMBEDDINGS = "embeddings"
+    MODEL = "model"
+    DEFAULT = "default"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Agent ids in the order they run, each once; empty means that no agent fits.
+
+    `confidence` (0 to 1) is how sure the source is of the whole plan; `scores` (0 to 1) say how
+    well each agent fits, where the source has such figures.
+    """
+
+    agents: tuple[str, ...]
+    source: Source
+    confidence: float = 1.0
+    scores: Mapping[str, float] = field(default=_NO_SCORES)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A plan as it was taken for one request: for headers, metrics, logs and `/decisions`."""
+
+    listener: str
+    plan: Plan
+    cached: bool
+    milliseconds: float
+
+    @property
+    def agent(self) -> str:
+        """The agent that Envoy routes to: the last of the plan."""
+        return self.plan.agents[-1]

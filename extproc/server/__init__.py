@@ -1,0 +1,1 @@
+"""The gRPC server: the only package that knows Envoy's wire format."""

@@ -1,0 +1,1 @@
+"""The ext_proc stream as a state machine without I/O."""
