@@ -34,7 +34,7 @@ class Plan:
     agents: tuple[str, ...]
     source: Source
     confidence: float = 1.0
-    scores: Mapping[str, float] = field(default=_NO_SCORES)
+    scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,7 @@
+"""The embedded strategy: static token embeddings and a lexical scorer, numpy only."""
+
+from __future__ import annotations
+
+from extproc.orchestrator.embedded.strategy import Embedded
+
+__all__ = ["Embedded"]
