@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 Scalar = str | float | bool
 _NO_METADATA: Mapping[str, Scalar] = MappingProxyType({})
@@ -62,3 +63,15 @@ class Mutations:
     body: bytes | None = None
     reroute: bool = False
     metadata: Mapping[str, Scalar] = field(default=_NO_METADATA)
+
+
+NO_MUTATIONS: Final = Mutations()
+"""The request goes on as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON document that the processor itself answers with."""
+
+    body: bytes
+    status: int = 200

@@ -1,0 +1,67 @@
+"""The gRPC server of one worker: start, health, swap, drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+
+from extproc.names import PROCESSOR_SERVICE
+from extproc.pipeline import Pipeline
+from extproc.server.servicer import Servicer
+from extproc.server.wire import MAX_MESSAGE_OVERHEAD
+
+DRAIN_NOTICE: Final = 2.5
+"""Seconds a worker serves on after NOT_SERVING: Envoy's health checks run each second."""
+
+
+class Server:
+    """Serves one pipeline at a time on one address."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._servicer = Servicer(pipeline)
+        self._health = health_aio.HealthServicer()
+        self._server = grpc.aio.server(options=_options(pipeline.runtime.max_request_bytes))
+        handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+
+    async def start(self, address: str) -> int:
+        """Listen on `host:port` or `unix:path`; return the port. Raises OSError."""
+        try:
+            port = int(self._server.add_insecure_port(address))
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}") from error
+        await self._server.start()
+        for service in ("", PROCESSOR_SERVICE):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    def swap(self, pipeline: Pipeline) -> None:
+        """Decide new streams by `pipeline`; running ones keep theirs."""
+        self._servicer.pipeline = pipeline
+
+    async def drain(self, grace: float) -> None:
+        """Report NOT_SERVING, serve on until Envoy saw it, then stop within `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(DRAIN_NOTICE)
+        await self._server.stop(grace)
+
+
+def _options(max_request_bytes: int) -> Sequence[tuple[str, int]]:
+    largest = max_request_bytes + MAX_MESSAGE_OVERHEAD
+    return (
+        ("grpc.max_receive_message_length", largest),
+        ("grpc.max_send_message_length", largest),
+        # Envoy's keepalive pings would make the server close the connection (too_many_pings).
+        ("grpc.http2.max_ping_strikes", 0),
+        # Two workers on one port would share it unevenly, and unnoticed.
+        ("grpc.so_reuseport", 0),
+    )

@@ -1,0 +1,166 @@
+"""Envoy's wire format: protobuf messages to events, commands to protobuf messages.
+
+The only module that touches generated code, and the only place an ImmediateResponse is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct
+
+from extproc._pb import outerloop_ext_proc_pb2 as pb
+from extproc.apis.errors import error_body
+from extproc.errors import Reject
+from extproc.http import NO_MUTATIONS, Headers, Mutations
+from extproc.names import HEADER_ERROR, METADATA_NAMESPACE
+from extproc.stream.commands import Reply, Respond, Slot
+from extproc.stream.events import (
+    BodyMode,
+    Event,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+
+MAX_MESSAGE_OVERHEAD: Final = 2**20
+"""Bytes a message may have beyond the body it carries: headers and framing."""
+
+_OVERWRITE: Final = pb.OVERWRITE_IF_EXISTS_OR_ADD
+
+
+class MalformedMessage(Exception):
+    """Bytes that are no ProcessingRequest, or one without a phase."""
+
+
+def decode(data: bytes) -> Event:
+    """Return the event of one serialized ProcessingRequest. Raises `MalformedMessage`."""
+    try:
+        message = pb.ProcessingRequest.FromString(data)
+    except DecodeError as error:
+        raise MalformedMessage("not a ProcessingRequest") from error
+    phase = message.WhichOneof("request")
+    if phase == "request_headers":
+        return _request_headers(message)
+    if phase == "request_body":
+        return RequestBody(message.request_body.body)
+    event = _PLAIN_EVENTS.get(phase)
+    if event is None:
+        raise MalformedMessage("a ProcessingRequest without a phase")
+    return event()
+
+
+_PLAIN_EVENTS: Final[Mapping[str | None, Callable[[], Event]]] = MappingProxyType(
+    {
+        "request_trailers": RequestTrailers,
+        "response_headers": ResponseHeaders,
+        "response_body": ResponseBody,
+        "response_trailers": ResponseTrailers,
+    }
+)
+
+
+def _request_headers(message: pb.ProcessingRequest) -> RequestHeaders:
+    sent = message.request_headers
+    headers = Headers(
+        tuple(
+            (header.key, (header.raw_value or header.value).decode("latin-1"))
+            for header in sent.headers.headers
+        )
+    )
+    return RequestHeaders(headers, sent.end_of_stream, _body_mode(message))
+
+
+def _body_mode(message: pb.ProcessingRequest) -> BodyMode | None:
+    if not message.HasField("protocol_config"):
+        return None
+    try:
+        return BodyMode(message.protocol_config.request_body_mode)
+    except ValueError as error:
+        raise MalformedMessage("a request_body_mode that is not known") from error
+
+
+def encode(command: Reply | Respond) -> bytes:
+    """Return the serialized ProcessingResponse of a command."""
+    if isinstance(command, Respond):
+        return _immediate(command)
+    if command.mutations is NO_MUTATIONS:
+        return _UNCHANGED[command.slot]
+    response = pb.ProcessingResponse()
+    getattr(response, command.slot.value).SetInParent()
+    _mutate(response, command.slot, command.mutations)
+    return response.SerializeToString()
+
+
+def _unchanged(slot: Slot) -> bytes:
+    response = pb.ProcessingResponse()
+    getattr(response, slot.value).SetInParent()
+    return response.SerializeToString()
+
+
+_UNCHANGED: Final[Mapping[Slot, bytes]] = MappingProxyType(
+    {slot: _unchanged(slot) for slot in Slot}
+)
+
+
+def _mutate(response: pb.ProcessingResponse, slot: Slot, mutations: Mutations) -> None:
+    if slot is Slot.REQUEST_TRAILERS:
+        _set_headers(response.request_trailers.header_mutation, mutations)
+        return
+    common = getattr(response, slot.value).response
+    _set_headers(common.header_mutation, mutations)
+    common.clear_route_cache = mutations.reroute
+    if mutations.body is not None:
+        common.body_mutation.body = mutations.body
+        # Envoy answers 500 to a replaced body whose content-length is not replaced with it.
+        _set_header(common.header_mutation, "content-length", str(len(mutations.body)))
+    if mutations.metadata:
+        _set_metadata(response.dynamic_metadata, mutations)
+
+
+def _set_metadata(target: Struct, mutations: Mutations) -> None:
+    fields = target.fields[METADATA_NAMESPACE].struct_value.fields
+    for name, value in mutations.metadata.items():
+        if isinstance(value, bool):
+            fields[name].bool_value = value
+        elif isinstance(value, str):
+            fields[name].string_value = value
+        else:
+            fields[name].number_value = value
+
+
+def _set_headers(target: pb.HeaderMutation, mutations: Mutations) -> None:
+    for name, value in mutations.set_headers:
+        _set_header(target, name, value)
+    target.remove_headers.extend(mutations.remove_headers)
+
+
+def _set_header(target: pb.HeaderMutation, name: str, value: str) -> None:
+    option = target.set_headers.add()
+    option.header.key = name
+    option.header.raw_value = value.encode("latin-1")
+    option.append_action = _OVERWRITE
+
+
+def _immediate(command: Respond) -> bytes:
+    answer = command.answer
+    if isinstance(answer, Reject):
+        headers = ((HEADER_ERROR, answer.code), *answer.headers)
+        body, details = error_body(command.path, answer), answer.code
+    else:
+        headers, body, details = (), answer.body, "answered"
+    response = pb.ProcessingResponse()
+    immediate = response.immediate_response
+    immediate.status.code = answer.status
+    immediate.body = body
+    immediate.details = details
+    _set_header(immediate.headers, "content-type", "application/json")
+    for name, value in headers:
+        _set_header(immediate.headers, name, value)
+    return response.SerializeToString()

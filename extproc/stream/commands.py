@@ -1,0 +1,53 @@
+"""What the machine wants done: the driver performs each command and decides nothing."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from extproc.errors import Reject
+from extproc.http import NO_MUTATIONS, Answer, HttpRequest, Mutations
+
+
+class Slot(enum.Enum):
+    """Which message of Envoy a reply answers."""
+
+    REQUEST_HEADERS = "request_headers"
+    REQUEST_BODY = "request_body"
+    REQUEST_TRAILERS = "request_trailers"
+    RESPONSE_HEADERS = "response_headers"
+    RESPONSE_BODY = "response_body"
+    RESPONSE_TRAILERS = "response_trailers"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Look at the headers of `request` (its body is to come) and feed `Screened` back."""
+
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Run the pipeline on `request` and feed `Decided` back before reading on."""
+
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Let Envoy go on, with these changes to the request."""
+
+    slot: Slot
+    mutations: Mutations = NO_MUTATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the client; the request goes no further. `path` chooses the shape of an error."""
+
+    answer: Reject | Answer
+    path: str
+
+
+Command = Screen | Decide | Reply | Respond

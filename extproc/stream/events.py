@@ -1,0 +1,82 @@
+"""What Envoy says on an ext_proc stream, and what the pipeline decided: the machine's inputs."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from extproc.errors import Reject
+from extproc.http import Answer, Headers, Mutations
+
+
+class BodyMode(enum.IntEnum):
+    """How Envoy sends request bodies (`BodySendMode` of the ext_proc filter)."""
+
+    NONE = 0
+    STREAMED = 1
+    BUFFERED = 2
+    BUFFERED_PARTIAL = 3
+    FULL_DUPLEX_STREAMED = 4
+    GRPC = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """The request's headers. `body_mode` is what Envoy announced, None where it did not."""
+
+    headers: Headers
+    end_of_stream: bool
+    body_mode: BodyMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """The whole body: in BUFFERED mode one message is all, whatever its end-of-stream flag."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTrailers:
+    """The request's trailers came."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders:
+    """Response headers: another filter answered, or the gateway sends them to be observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseBody:
+    """A piece of the response's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTrailers:
+    """The response's trailers came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The pipeline's word on the headers alone: a refusal, or None to wait for the body."""
+
+    reject: Reject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The pipeline's outcome for the `Decide` before it."""
+
+    outcome: Mutations | Reject | Answer
+
+
+Event = (
+    RequestHeaders
+    | RequestBody
+    | RequestTrailers
+    | ResponseHeaders
+    | ResponseBody
+    | ResponseTrailers
+    | Screened
+    | Decided
+)

@@ -1,0 +1,163 @@
+"""The ext_proc stream of one request as a state machine without I/O.
+
+    START     headers, end of stream     -> DECIDING   Decide
+    START     headers, more to come      -> SCREENING  Screen
+    START     response headers           -> RESPONSE   Reply     (an earlier filter answered)
+    SCREENING nothing wrong so far       -> BODY       Reply
+    SCREENING refused                    -> DONE       Respond   (spares the upload)
+    BODY      body                       -> DECIDING   Decide
+    BODY      trailers                   -> DECIDING   Decide    (no body at all)
+    BODY      response headers           -> RESPONSE   Reply     (Envoy answered by itself)
+    DECIDING  decided to go on           -> DONE       Reply
+    DECIDING  decided to answer          -> DONE       Respond
+    RESPONSE  headers, body, trailers    -> RESPONSE   Reply
+    any       a limit or setting broken  -> DONE       Respond
+
+In DONE the stream is over: the driver ends it, so that a processor that dies later cuts no
+response. An event that is not in the table raises `ProtocolViolation` and changes nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from extproc.errors import OuterloopError, Reject, RequestTooLarge, UnsupportedGateway
+from extproc.http import Answer, Headers, HttpRequest, Mutations
+from extproc.stream.commands import Command, Decide, Reply, Respond, Screen, Slot
+from extproc.stream.events import (
+    BodyMode,
+    Decided,
+    Event,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+    Screened,
+)
+
+
+class State(enum.Enum):
+    """Where a stream stands."""
+
+    START = "start"
+    SCREENING = "screening"
+    BODY = "body"
+    DECIDING = "deciding"
+    RESPONSE = "response"
+    DONE = "done"
+
+
+class ProtocolViolation(Exception):
+    """Envoy sent what cannot come now; the stream must be aborted, which fails closed."""
+
+
+TRANSITIONS: Final[Mapping[State, frozenset[type[Event]]]] = MappingProxyType(
+    {
+        State.START: frozenset({RequestHeaders, ResponseHeaders}),
+        State.SCREENING: frozenset({Screened}),
+        State.BODY: frozenset({RequestBody, RequestTrailers, ResponseHeaders}),
+        State.DECIDING: frozenset({Decided}),
+        State.RESPONSE: frozenset({ResponseHeaders, ResponseBody, ResponseTrailers}),
+        State.DONE: frozenset(),
+    }
+)
+"""The events each state accepts."""
+
+_RESPONSE_SLOTS: Final[Mapping[type[Event], Slot]] = MappingProxyType(
+    {
+        ResponseHeaders: Slot.RESPONSE_HEADERS,
+        ResponseBody: Slot.RESPONSE_BODY,
+        ResponseTrailers: Slot.RESPONSE_TRAILERS,
+    }
+)
+
+
+class StreamMachine:
+    """One stream. Holds at most the request's headers and `max_request_bytes` of body."""
+
+    def __init__(self, max_request_bytes: int) -> None:
+        self._max_request_bytes = max_request_bytes
+        self._headers = Headers()
+        self._slot = Slot.REQUEST_HEADERS
+        self.state = State.START
+
+    @property
+    def done(self) -> bool:
+        """True once the stream has its last answer."""
+        return self.state is State.DONE
+
+    @property
+    def path(self) -> str:
+        """The request's path, empty until its headers came."""
+        return (self._headers.get(":path") or "").partition("?")[0]
+
+    def receive(self, event: Event) -> Command:
+        """Take one event and return the one command it asks for.
+
+        Raises `ProtocolViolation` for an event that is not in the table.
+        """
+        if type(event) not in TRANSITIONS[self.state]:
+            raise ProtocolViolation(f"{type(event).__name__} in state {self.state.value}")
+        try:
+            return self._take(event)
+        except OuterloopError as error:
+            return self._finish(error.reject())
+
+    def _take(self, event: Event) -> Command:
+        match event:
+            case RequestHeaders():
+                return self._request_headers(event)
+            case Screened(reject):
+                return self._screened(reject)
+            case RequestBody(body):
+                return self._request_body(body)
+            case RequestTrailers():
+                return self._decide(Slot.REQUEST_TRAILERS, b"")
+            case Decided(outcome):
+                return self._finish(outcome)
+            case _:
+                self.state = State.RESPONSE
+                return Reply(_RESPONSE_SLOTS[type(event)])
+
+    def _request_headers(self, event: RequestHeaders) -> Command:
+        self._headers = event.headers
+        if event.end_of_stream:
+            return self._decide(Slot.REQUEST_HEADERS, b"")
+        if event.body_mode not in {None, BodyMode.BUFFERED}:
+            raise UnsupportedGateway(
+                f"the gateway sends request bodies as {event.body_mode.name}; "
+                "set request_body_mode: BUFFERED on its ext_proc filter"
+            )
+        self.state = State.SCREENING
+        return Screen(self._request(b""))
+
+    def _screened(self, reject: Reject | None) -> Command:
+        if reject is not None:
+            return self._finish(reject)
+        self.state = State.BODY
+        return Reply(Slot.REQUEST_HEADERS)
+
+    def _request_body(self, body: bytes) -> Command:
+        if len(body) > self._max_request_bytes:
+            raise RequestTooLarge(f"the body is over {self._max_request_bytes} bytes")
+        return self._decide(Slot.REQUEST_BODY, body)
+
+    def _decide(self, slot: Slot, body: bytes) -> Command:
+        self._slot = slot
+        self.state = State.DECIDING
+        return Decide(self._request(body))
+
+    def _finish(self, outcome: Mutations | Reject | Answer) -> Command:
+        self.state = State.DONE
+        if isinstance(outcome, Mutations):
+            return Reply(self._slot, outcome)
+        return Respond(outcome, self.path)
+
+    def _request(self, body: bytes) -> HttpRequest:
+        get = self._headers.get
+        return HttpRequest(get(":method") or "", get(":path") or "", self._headers, body)

@@ -1,0 +1,22 @@
+"""W3C trace context: reading and starting `traceparent` (https://www.w3.org/TR/trace-context/)."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """Return the trace id of a header, or None where it is absent or not valid."""
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
+    return match[1] if match is not None else None
+
+
+def start() -> str:
+    """Return a header that starts a trace; it is not sampled."""
+    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
