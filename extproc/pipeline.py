@@ -105,7 +105,7 @@ async def _plan(listener: Listener, conversation: Conversation) -> Plan:
 
 def _mutations(request: HttpRequest, decision: Decision) -> Mutations:
     plan = decision.plan
-    headers = (
+    headers: tuple[tuple[str, str], ...] = (
         (names.HEADER_AGENT, decision.agent),
         (names.HEADER_PLAN, ",".join(plan.agents)),
         (names.HEADER_STEP, f"{len(plan.agents)}/{len(plan.agents)}"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 import grpc
 import grpc.aio
@@ -15,9 +14,6 @@ from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
 from extproc.server.servicer import Servicer
 from extproc.server.wire import MAX_MESSAGE_OVERHEAD
-
-DRAIN_NOTICE: Final = 2.5
-"""Seconds a worker serves on after NOT_SERVING: Envoy's health checks run each second."""
 
 
 class Server:
@@ -48,10 +44,10 @@ class Server:
         """Decide new streams by `pipeline`; running ones keep theirs."""
         self._servicer.pipeline = pipeline
 
-    async def drain(self, grace: float) -> None:
-        """Report NOT_SERVING, serve on until Envoy saw it, then stop within `grace` seconds."""
+    async def drain(self, notice: float, grace: float) -> None:
+        """Report NOT_SERVING, serve on for `notice` seconds, then finish within `grace`."""
         await self._health.enter_graceful_shutdown()
-        await asyncio.sleep(DRAIN_NOTICE)
+        await asyncio.sleep(notice)
         await self._server.stop(grace)
 
 

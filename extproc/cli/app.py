@@ -1,0 +1,157 @@
+"""The `outerloop` command: options here, work in the modules beside it, imported when called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from extproc.cli import failures
+from extproc.logs import LEVELS
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    debug = "--debug" in sys.argv
+    sys.exit(failures.run(lambda: cli(standalone_mode=False), debug=debug))
+
+
+def _file(command: Callable[..., Any]) -> Callable[..., Any]:
+    option = click.option(
+        "-c", "--config", "file", type=click.Path(path_type=Path), required=True, help="The YAML."
+    )
+    return option(command)
+
+
+def _debug(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show tracebacks of internal errors."
+    )(command)
+
+
+def _log_level(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--log-level", type=click.Choice(LEVELS), default="info", show_default=True
+    )(command)
+
+
+_admin = click.option("--admin", metavar="ADDR", help="host:port of the admin; port 0: any free.")
+_workers = click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
+)
+_drain_time = click.option(
+    "--drain-time",
+    type=click.FloatRange(0, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds running requests get to finish.",
+)
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(version("outerloop-extproc"), prog_name="outerloop")
+@_debug
+def cli() -> None:
+    """The outer loop for AI agents, as an Envoy external-processing filter."""
+
+
+@cli.command()
+@_file
+@_admin
+@_workers
+@_drain_time
+@_log_level
+@_debug
+def up(
+    file: Path, admin: str | None, workers: int, drain_time: float, log_level: str
+) -> None:
+    """Run Envoy and the processor in the foreground."""
+    from extproc.cli import run
+
+    run.up(file, admin=admin, workers=workers, drain_time=drain_time, log_level=log_level)
+
+
+@cli.command()
+@_file
+@click.option(
+    "--bind",
+    metavar="ADDR",
+    default="127.0.0.1:9001",
+    show_default=True,
+    help="host:port or unix:path; further workers get the ports after it.",
+)
+@_admin
+@_workers
+@_drain_time
+@_log_level
+@_debug
+def serve(
+    file: Path, bind: str, admin: str | None, workers: int, drain_time: float, log_level: str
+) -> None:
+    """Run the processor alone, beside an Envoy that exists."""
+    from extproc.cli import run
+
+    run.serve(
+        file, bind=bind, admin=admin, workers=workers, drain_time=drain_time, log_level=log_level
+    )
+
+
+@cli.command()
+@_file
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@_debug
+def check(file: Path, *, as_json: bool) -> None:
+    """Validate the file and report all faults."""
+    from extproc.cli.check import check as work
+
+    work(file, as_json=as_json)
+
+
+@cli.command()
+@_file
+@click.option("--target", type=click.Choice(["bootstrap"]), required=True, help="What to render.")
+@click.option(
+    "-o", "--output", "directory", type=click.Path(path_type=Path), help="Write files into DIR."
+)
+@_debug
+def render(file: Path, target: str, directory: Path | None) -> None:
+    """Print the Envoy configuration."""
+    from extproc.cli.render import render as work
+
+    work(file, target=target, directory=directory)
+
+
+@cli.command()
+@_file
+@click.option("--listener", metavar="NAME", help="Default: the only one.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option(
+    "--messages",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file: a list of messages, or a whole request.",
+)
+@click.argument("text", required=False)
+@_debug
+def route(
+    file: Path, listener: str | None, messages: Path | None, text: str | None, *, as_json: bool
+) -> None:
+    """Decide one conversation without starting anything."""
+    from extproc.cli.route import route as work
+
+    work(file, listener=listener, messages=messages, text=text, as_json=as_json)
+
+
+@cli.command()
+@click.option("--run", "keep", is_flag=True, help="Leave the stack running.")
+@_debug
+def demo(*, keep: bool) -> None:
+    """Run the travel example: agents, Envoy, processor and a scripted conversation."""
+    from extproc.cli.demo import demo as work
+
+    work(keep=keep)

