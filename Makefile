@@ -1,0 +1,55 @@
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$python; break; }; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test check format proto envoy-configs docs clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(INSTALLED) ## Make .venv with everything, Envoy included
+
+# Everything that is installed follows from pyproject.toml: nothing to do until it changes.
+$(INSTALLED): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer, with its venv module, is needed." >&2; exit 1; }
+	@echo "Installing into .venv with $(PYTHON); the first time takes a minute or two."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[envoy]' --group dev
+	@touch $@
+
+demo: $(INSTALLED) ## Send a conversation to sample agents through Envoy, and say what happened
+	@$(BIN)/outerloop demo
+
+run: $(INSTALLED) ## Leave the demo's agents, Envoy and processor running, with a request to try
+	@$(BIN)/outerloop demo --run
+
+test: check ## Run lint, types and all tests, through a real Envoy
+	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+check: $(INSTALLED) ## Run lint and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Format the code and mend what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+proto: $(INSTALLED) ## Generate extproc/_pb from proto/
+	$(BIN)/python proto/generate.py
+
+envoy-configs: $(INSTALLED) ## Render envoy/ from the examples
+	for name in $(notdir $(wildcard examples/*)); do \
+		$(BIN)/outerloop render -c examples/$$name/outerloop.yaml --target bootstrap -o envoy/$$name \
+		|| exit; done
+
+docs: $(INSTALLED) ## Generate docs/configuration.md
+	$(BIN)/python docs/generate.py
+
+clean: ## Remove .venv and everything that can be made again
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
