@@ -45,7 +45,7 @@ class Reject:
     status: int
     code: str
     message: str
-    details: Mapping[str, str | int] = field(default=_NO_DETAILS)
+    details: Mapping[str, str | int] = field(default_factory=lambda: _NO_DETAILS)
     headers: tuple[tuple[str, str], ...] = ()
 
 

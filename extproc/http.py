@@ -62,7 +62,7 @@ class Mutations:
     remove_headers: tuple[str, ...] = ()
     body: bytes | None = None
     reroute: bool = False
-    metadata: Mapping[str, Scalar] = field(default=_NO_METADATA)
+    metadata: Mapping[str, Scalar] = field(default_factory=lambda: _NO_METADATA)
 
 
 NO_MUTATIONS: Final = Mutations()
