@@ -1,1 +1,1 @@
-"""Topology to typed Envoy objects, one module per resource."""
+"""Topology -> typed Envoy resources: one module per resource, pure functions."""

@@ -1,0 +1,44 @@
+"""Where something listens: what the supervisor hands out and Envoy binds or connects to."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PipeAddress:
+    """A unix socket."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAddress:
+    """A TCP host (name or IP literal without brackets) and port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{bracketed(self.host)}:{self.port}"
+
+
+Address = PipeAddress | SocketAddress
+
+
+def is_ip(host: str) -> bool:
+    """True where `host` is an IPv4 or IPv6 literal, which needs no resolving."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def bracketed(host: str) -> str:
+    """Write `host` as it stands in an authority: IPv6 in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host

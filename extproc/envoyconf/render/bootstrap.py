@@ -1,0 +1,19 @@
+"""The bootstrap as YAML: what `up` starts Envoy with, and `render --target bootstrap` prints."""
+
+from __future__ import annotations
+
+import yaml
+
+from extproc.envoyconf.resources.bootstrap import bootstrap
+from extproc.envoyconf.topology import Topology
+
+
+def render(topology: Topology) -> str:
+    """Return a complete Envoy configuration; the same topology gives the same text.
+
+    No secret is in it: keys and certificates are named by their files.
+    """
+    document = bootstrap(topology).to_dict(
+        casing=str  # type: ignore[arg-type] # any callable will do; betterproto2's own write 5xx as 5_xx
+    )
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)

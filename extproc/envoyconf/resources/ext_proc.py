@@ -1,0 +1,88 @@
+"""The filter that asks the processor."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from envoy_data_plane.envoy.config.common.mutation_rules import v3 as rules
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
+from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as previous_hosts
+from envoy_data_plane.envoy.type import v3 as http_type
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
+from envoy_data_plane.google.protobuf import Any
+
+from extproc import names
+from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
+
+_WRITABLE: Final = (
+    f"{names.HEADER_PREFIX}[a-z-]+",
+    "content-length",  # a body that was replaced must have the right one
+    names.HEADER_TRACEPARENT,
+    names.HEADER_HOPS,
+)
+"""All that the processor may set: not the path, not the caller's credentials."""
+
+_WITHHELD: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key")
+"""Request headers that the processor has no use for and never sees."""
+
+# Spelled in full: `DEFAULT` means SEND for some phases and SKIP for others.
+_PHASES: Final = ext_proc.ProcessingMode(
+    request_header_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
+    request_body_mode=ext_proc.ProcessingModeBodySendMode.BUFFERED,
+    request_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    response_header_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    response_body_mode=ext_proc.ProcessingModeBodySendMode.NONE,
+    response_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+)
+
+
+def external_processor(listener: AgentListener) -> Any:
+    """Return the filter for `listener`: whole requests go to the processor, answers do not."""
+    return Any.pack(
+        ext_proc.ExternalProcessor(
+            grpc_service=core.GrpcService(
+                envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=PROCESSOR_CLUSTER),
+                retry_policy=_stream_retries(),
+            ),
+            failure_mode_allow=False,
+            status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
+            processing_mode=_PHASES,
+            message_timeout=listener.message_timeout,
+            max_message_timeout=listener.max_message_timeout,
+            mutation_rules=rules.HeaderMutationRules(
+                disallow_all=True,
+                allow_expression=matcher.RegexMatcher(regex=f"^({'|'.join(_WRITABLE)})$"),
+            ),
+            forward_rules=ext_proc.HeaderForwardingRules(
+                disallowed_headers=matcher.ListStringMatcher(
+                    patterns=[matcher.StringMatcher(exact=name) for name in _WITHHELD]
+                )
+            ),
+            metadata_options=ext_proc.MetadataOptions(
+                receiving_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(
+                    untyped=[names.METADATA_NAMESPACE]
+                )
+            ),
+            stat_prefix=names.METADATA_NAMESPACE,
+        )
+    )
+
+
+def _stream_retries() -> core.RetryPolicy:
+    """Return when another worker is asked: only before the first one has answered anything."""
+    return core.RetryPolicy(
+        retry_on="connect-failure,refused-stream,reset,unavailable,reset-before-request",
+        num_retries=3,
+        retry_back_off=core.BackoffStrategy(
+            base_interval=timedelta(milliseconds=20), max_interval=timedelta(milliseconds=100)
+        ),
+        retry_host_predicate=[
+            core.RetryPolicyRetryHostPredicate(
+                name="envoy.retry_host_predicates.previous_hosts",
+                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
+            )
+        ],
+        host_selection_retry_max_attempts=5,
+    )

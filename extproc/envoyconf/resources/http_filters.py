@@ -1,0 +1,80 @@
+"""The HTTP filters of an agent listener, in their order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.filters.common.set_filter_state import (
+    v3 as filter_state_value,
+)
+from envoy_data_plane.envoy.extensions.filters.http.buffer import v3 as buffer
+from envoy_data_plane.envoy.extensions.filters.http.health_check import v3 as health_check
+from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
+from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as filter_state
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.type.matcher import v3 as matcher
+from envoy_data_plane.google.protobuf import Any
+
+from extproc import names
+from extproc.envoyconf.resources import headers
+from extproc.envoyconf.resources.ext_proc import external_processor
+from extproc.envoyconf.topology import AgentListener, Topology
+
+BUFFER: Final = "envoy.filters.http.buffer"
+"""Name by which a route switches the buffer filter off."""
+
+PATH_STATE: Final = "outerloop.path"
+"""Filter state with the path as the client asked for it: the router rewrites `:path`."""
+
+
+def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFilter]:
+    """Return the filters as requests pass them; responses pass them the other way."""
+    filters = [
+        # First, so that it sees every answer last: agents', the processor's and Envoy's own.
+        ("envoy.filters.http.header_mutation", headers.to_client(topology.response_headers)),
+        # Before anything that may answer: error shapes and the access log read it.
+        ("envoy.filters.http.set_filter_state", _path_state()),
+        # Before the processor: liveness does not depend on it.
+        ("envoy.filters.http.health_check", _health_check()),
+        # Before the processor: slow uploads wait here, and the whole body is bounded once.
+        (BUFFER, _buffer(topology.limits.max_request_bytes)),
+        # Decides, and has the route chosen again.
+        ("envoy.filters.http.ext_proc", external_processor(listener)),
+        # Last by Envoy's rule.
+        ("envoy.filters.http.router", Any.pack(router.Router(suppress_envoy_headers=True))),
+    ]
+    return [hcm.HttpFilter(name=name, typed_config=config) for name, config in filters]
+
+
+def buffer_disabled() -> dict[str, Any]:
+    """Return the per-route configuration of a route whose bodies are not waited for."""
+    return {BUFFER: Any.pack(buffer.BufferPerRoute(disabled=True))}
+
+
+def _path_state() -> Any:
+    path = filter_state_value.FilterStateValue(
+        object_key=PATH_STATE,
+        factory_key="envoy.string",
+        format_string=core.SubstitutionFormatString(
+            text_format_source=core.DataSource(inline_string="%PATH(NQ)%")
+        ),
+    )
+    return Any.pack(filter_state.Config(on_request_headers=[path]))
+
+
+def _health_check() -> Any:
+    def exactly(header: str, value: str) -> route.HeaderMatcher:
+        return route.HeaderMatcher(name=header, string_match=matcher.StringMatcher(exact=value))
+
+    return Any.pack(
+        health_check.HealthCheck(
+            pass_through_mode=False,
+            headers=[exactly(":method", "GET"), exactly(":path", names.PATH_HEALTH)],
+        )
+    )
+
+
+def _buffer(max_request_bytes: int) -> Any:
+    return Any.pack(buffer.Buffer(max_request_bytes=max_request_bytes))

@@ -1,0 +1,185 @@
+"""What Envoy has to run, with every name, address and timeout settled.
+
+    Config ─ build ─> Topology ─ resources ─> envoy_data_plane objects ─ render ─> files
+
+A Topology says what is there; how Envoy spells it is the affair of `resources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from extproc.config.model.agents import Agent, CircuitBreaker, OutlierDetection, Retries
+from extproc.config.model.listeners import Listener
+from extproc.config.model.root import Config, Limits
+from extproc.envoyconf.address import Address, SocketAddress
+from extproc.envoyconf.origin import Origin, parse_origin
+from extproc.envoyconf.trust import system_ca_file
+
+PROCESSOR_CLUSTER: Final = "processor"
+
+_DECISION_SLACK: Final = timedelta(seconds=2)
+"""The processor answers at `decision_timeout`; Envoy waits a little longer for that answer."""
+
+_IDLE_SLACK: Final = timedelta(seconds=5)
+"""While a decision runs the stream is idle: Envoy must not give up before the processor does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """TLS towards an agent: files are PEM. `certificate` and `key` stand or fall together."""
+
+    ca: str
+    certificate: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCluster:
+    """The hosts of one agent, and how Envoy guards them. `tls` is None for plain http."""
+
+    name: str
+    origin: Origin
+    tls: ClientTls | None
+    http2: bool
+    circuit_breaker: CircuitBreaker
+    outlier_detection: OutlierDetection
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRoute:
+    """The way from one listener to one agent. A timeout of zero is none."""
+
+    agent: str
+    cluster: str
+    authority: str
+    path_prefix: str
+    timeout: timedelta
+    idle_timeout: timedelta
+    retries: Retries
+
+
+@dataclass(frozen=True, slots=True)
+class AgentListener:
+    """An address that clients talk to, and the agents that may be reached from it.
+
+    `message_timeout` is how long Envoy waits for a decision, `max_message_timeout` what the
+    processor may extend it to once, `stream_idle_timeout` how long nothing may move before an
+    agent is chosen (its route then has its own).
+    """
+
+    name: str
+    address: SocketAddress
+    routes: tuple[AgentRoute, ...]
+    message_timeout: timedelta
+    max_message_timeout: timedelta
+    stream_idle_timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything Envoy runs. Listeners and clusters are in the order of the file."""
+
+    listeners: tuple[AgentListener, ...]
+    clusters: tuple[AgentCluster, ...]
+    processor: tuple[Address, ...]
+    admin: Address
+    limits: Limits
+    response_headers: Literal["none", "basic", "full"]
+    access_log: str | None
+
+    @property
+    def max_connections(self) -> int:
+        """Most client connections at once, over all listeners."""
+        return self.limits.max_connections * len(self.listeners)
+
+
+def build(
+    config: Config,
+    *,
+    processor: tuple[Address, ...],
+    admin: Address,
+    system_ca: str | None = None,
+) -> Topology:
+    """Settle what Envoy runs for `config`.
+
+    Args:
+        config: a valid configuration. Disabled agents do not exist here.
+        processor: one address for each worker of the processor.
+        admin: where Envoy's own admin listens: loopback or a unix socket, never public.
+        system_ca: PEM file that https agents are checked against unless they name their own;
+            default: this machine's.
+
+    Raises:
+        ValueError: the URL of an agent cannot be used; the message names the agent.
+    """
+    agents = {agent.id: agent for agent in config.agents if agent.enabled}
+    ca = system_ca or system_ca_file()
+    clusters = {agent.id: _cluster(agent, ca) for agent in agents.values()}
+    return Topology(
+        listeners=tuple(_listener(each, config, agents, clusters) for each in config.listeners),
+        clusters=tuple(clusters.values()),
+        processor=processor,
+        admin=admin,
+        limits=config.limits,
+        response_headers=config.observability.response_headers,
+        access_log=config.observability.access_log,
+    )
+
+
+def _cluster(agent: Agent, system_ca: str) -> AgentCluster:
+    if agent.url is None:
+        raise ValueError(f"agent {agent.id}: only agents with a url can be reached yet")
+    try:
+        origin = parse_origin(agent.url)
+    except ValueError as error:
+        raise ValueError(f"agent {agent.id}: {error}") from None
+    tls = ClientTls(agent.tls.ca or system_ca, agent.tls.certificate, agent.tls.key)
+    return AgentCluster(
+        # A slash cannot stand in an id, so that no two names can ever meet.
+        name=f"agent/{agent.id}",
+        origin=origin,
+        tls=tls if origin.tls else None,
+        http2=agent.http2,
+        circuit_breaker=agent.circuit_breaker,
+        outlier_detection=agent.outlier_detection,
+    )
+
+
+def _listener(
+    listener: Listener,
+    config: Config,
+    agents: Mapping[str, Agent],
+    clusters: Mapping[str, AgentCluster],
+) -> AgentListener:
+    routes = tuple(
+        _route(listener, agents[offered.id], clusters[offered.id])
+        for offered in listener.agents
+        if offered.id in agents
+    )
+    message_timeout = listener.decision_timeout + _DECISION_SLACK
+    longest_step = max((route.timeout for route in routes), default=timedelta())
+    longest_plan = message_timeout + longest_step * (config.orchestrator.max_agents - 1)
+    return AgentListener(
+        name=listener.name,
+        address=SocketAddress(listener.address, listener.port),
+        routes=routes,
+        message_timeout=message_timeout,
+        max_message_timeout=longest_plan,
+        stream_idle_timeout=longest_plan + _IDLE_SLACK,
+    )
+
+
+def _route(listener: Listener, agent: Agent, cluster: AgentCluster) -> AgentRoute:
+    return AgentRoute(
+        agent=agent.id,
+        cluster=cluster.name,
+        authority=cluster.origin.authority,
+        path_prefix=cluster.origin.path_prefix,
+        timeout=listener.timeout if agent.timeout is None else agent.timeout,
+        idle_timeout=agent.idle_timeout,
+        retries=agent.retries,
+    )
