@@ -190,7 +190,7 @@ def to_reject(error: Exception) -> Reject:
 
 def _without_values(error: Exception) -> Exception:
     """Copy `error` with its traceback but without its text, which may quote a prompt."""
-    anonymous = type("Hidden" + type(error).__name__, (Exception,), {})()
+    anonymous: Exception = type(type(error).__name__, (Exception,), {})("text withheld")
     return anonymous.with_traceback(error.__traceback__)
 
 

@@ -22,7 +22,10 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 Place: TypeAlias = tuple[int, int]
 """Byte offsets of a value in the body: start, and end (exclusive)."""
 
+_MAX_MEMBERS: Final = 10_000
 _MAX_CONTAINERS: Final = 1_000_000
+"""No conversation comes near these; without them 20 MB of `[],` would cost a gigabyte."""
+
 _CHUNK: Final = 2**20
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _COMMA: Final = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
@@ -55,9 +58,19 @@ class JsonObject:
         place = self.places.get(name)
         return place is not None and self.body.startswith(b"[", place[0])
 
-    def elements(self, name: str) -> Iterator[JsonValue]:
-        """Yield the elements of an array member, each decoded when it is reached."""
-        return (value for _, value in self._elements(name))
+    def elements(self, name: str) -> Iterator[tuple[Place, JsonValue]]:
+        """Yield place and value of each element of an array member, decoded one at a time."""
+        offset, end = self.places[name]
+        text = self.body[offset:end].decode("latin-1")
+        plain = text.isascii()
+        index = _skip(_BLANKS, text, 1)
+        while text[index] != "]":
+            value, end = _VALUES.raw_decode(text, index)
+            place = offset + index, offset + end
+            if not (plain or text[index:end].isascii()):
+                value = _decode(self.body[slice(*place)])
+            yield place, value
+            index = _skip(_COMMA, text, end)
 
     def replace(self, name: str, value: bytes) -> JsonObject:
         """Return the object with another value of `name`, added at the end where it is missing."""
@@ -77,7 +90,7 @@ class JsonObject:
         if not elements:
             return self
         joined = b",".join(elements)
-        places = [place for place, _ in self._elements(name)]
+        places = [place for place, _ in self.elements(name)]
         if index < len(places):
             at, text = places[index][0], joined + b","
         elif index == len(places) and places:
@@ -99,20 +112,6 @@ class JsonObject:
         first, last = self.places[name]
         places[name] = (first, last + growth)
         return JsonObject(b"".join((self.body[:start], text, self.body[end:])), places)
-
-    def _elements(self, name: str) -> Iterator[tuple[Place, JsonValue]]:
-        """Yield place and value of each element of an array that `parse` has checked."""
-        offset, end = self.places[name]
-        text = self.body[offset:end].decode("latin-1")
-        plain = text.isascii()
-        index = _skip(_BLANKS, text, 1)
-        while text[index] != "]":
-            value, end = _VALUES.raw_decode(text, index)
-            place = offset + index, offset + end
-            if not (plain or text[index:end].isascii()):
-                value = _decode(self.body[slice(*place)])
-            yield place, value
-            index = _skip(_COMMA, text, end)
 
 
 def parse(body: bytes, *, max_depth: int) -> JsonObject:
@@ -160,9 +159,9 @@ def _check_structure(body: bytes, max_depth: int) -> None:
     """Refuse bodies that nest too deeply, before the scanner recurses into them."""
     if body.count(b"{") + body.count(b"[") <= max_depth:
         return
-    unescaped = body.replace(rb"\\", b"").replace(b'\\"', b"")
+    unescaped = body.replace(rb"\\", b"").replace(b'\\"', b"") if b"\\" in body else body
     quoted = unescaped.translate(_TO_BRACKETS, _NO_STRUCTURE)
-    brackets = b"".join(quoted.split(b'"')[::2])
+    brackets = b"".join(quoted.replace(b'""', b"").split(b'"')[::2])
     if len(brackets) > 2 * _MAX_CONTAINERS:
         raise JsonError(f"more than {_MAX_CONTAINERS} objects and arrays")
     depth = 0
@@ -193,6 +192,8 @@ def _members(text: str, decoder: json.JSONDecoder) -> dict[str, Place]:
         start = _skip(_BLANKS, text, colon + 1)
         _, end = _scan(text, start, decoder)
         places[name] = (start, end)
+        if len(places) > _MAX_MEMBERS:
+            raise JsonError(f"more than {_MAX_MEMBERS} members")
         separator = _SEPARATOR.match(text, end)
         if not separator:
             raise JsonError(f"expecting a comma or the end of the object at byte {end}")

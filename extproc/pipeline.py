@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from extproc import names, traceparent
-from extproc.apis.api import APIS, decode
+from extproc.apis.api import CODECS, decode
 from extproc.conversation import Conversation
 from extproc.errors import (
     MethodNotAllowed,
@@ -27,7 +27,7 @@ from extproc.orchestrator.api import Question
 from extproc.plan import Decision, Plan, Source
 from extproc.runtime import Listener, Runtime
 
-_METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(APIS, "POST")}
+_METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
 
 
 class Pipeline:
@@ -46,20 +46,24 @@ class Pipeline:
 
     async def run(self, request: HttpRequest) -> Mutations | Reject | Answer:
         """Decide a whole request."""
-        started = time.perf_counter()
         try:
             listener = self._admit(request)
             if request.path == names.PATH_MODELS:
                 return listener.models
-            async with asyncio.timeout(listener.decision_timeout):
-                conversation = decode(request.path, request.body, self.runtime.limits)
-                plan = await _plan(listener, conversation)
+            decision = await self.decide(listener.name, request.path, request.body)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
+        return _mutations(request, decision)
+
+    async def decide(self, listener_name: str, path: str, body: bytes) -> Decision:
+        """Decide one body on a listener. Raises `OuterloopError` and TimeoutError."""
+        started = time.perf_counter()
+        listener = self.runtime.listeners[listener_name]
+        async with asyncio.timeout(listener.decision_timeout):
+            conversation = decode(path, body, self.runtime.limits)
+            plan = await _plan(listener, conversation)
         elapsed = (time.perf_counter() - started) * 1000
-        return _mutations(
-            request, Decision(listener.name, plan, cached=False, milliseconds=elapsed)
-        )
+        return Decision(listener.name, plan, cached=False, milliseconds=elapsed)
 
     def _admit(self, request: HttpRequest) -> Listener:
         listener = self._listener(request)

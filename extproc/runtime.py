@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from extproc.apis.api import DecodeLimits
 from extproc.apis.models import models_body
 from extproc.config.model.listeners import Listener as ListenerConfig
-from extproc.config.model.root import Config
+from extproc.config.model.root import Config, Limits
 from extproc.http import Answer
 from extproc.orchestrator.api import AgentInfo, Orchestrator
 from extproc.orchestrator.embedded import Embedded
@@ -34,8 +33,7 @@ class Runtime:
 
     generation: int
     listeners: Mapping[str, Listener]
-    limits: DecodeLimits
-    max_request_bytes: int
+    limits: Limits
     stream_timeout: float
 
 
@@ -49,11 +47,7 @@ def build(config: Config, *, generation: int) -> Runtime:
     return Runtime(
         generation=generation,
         listeners=listeners,
-        limits=DecodeLimits(
-            max_json_depth=config.limits.max_json_depth,
-            max_messages=config.limits.max_conversation_messages,
-        ),
-        max_request_bytes=config.limits.max_request_bytes,
+        limits=config.limits,
         stream_timeout=config.limits.request_timeout.total_seconds() + slowest,
     )
 
@@ -70,5 +64,5 @@ def _listener(config: Config, listener: ListenerConfig, disabled: frozenset[str]
         reject_none=config.orchestrator.on_none == "reject",
         reject_error=config.orchestrator.on_error == "reject",
         decision_timeout=listener.decision_timeout.total_seconds(),
-        models=Answer(models_body(infos)),
+        models=Answer(models_body((info.id, info.description) for info in infos)),
     )

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import uvloop
 
-from extproc.logs import configure
 from extproc.config.load import loads
+from extproc.logs import configure
 from extproc.pipeline import Pipeline
 from extproc.runtime import build
 from extproc.server.lifecycle import Server

@@ -68,13 +68,11 @@ def cli() -> None:
 @_drain_time
 @_log_level
 @_debug
-def up(
-    file: Path, admin: str | None, workers: int, drain_time: float, log_level: str
-) -> None:
+def up(file: Path, admin: str | None, workers: int, drain_time: float, log_level: str) -> None:
     """Run Envoy and the processor in the foreground."""
     from extproc.cli import run
 
-    run.up(file, admin=admin, workers=workers, drain_time=drain_time, log_level=log_level)
+    run.up(run.Options(file, admin, workers, drain_time, log_level))
 
 
 @cli.command()
@@ -97,9 +95,7 @@ def serve(
     """Run the processor alone, beside an Envoy that exists."""
     from extproc.cli import run
 
-    run.serve(
-        file, bind=bind, admin=admin, workers=workers, drain_time=drain_time, log_level=log_level
-    )
+    run.serve(run.Options(file, admin, workers, drain_time, log_level), bind)
 
 
 @cli.command()

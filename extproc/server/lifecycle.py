@@ -22,7 +22,7 @@ class Server:
     def __init__(self, pipeline: Pipeline) -> None:
         self._servicer = Servicer(pipeline)
         self._health = health_aio.HealthServicer()
-        self._server = grpc.aio.server(options=_options(pipeline.runtime.max_request_bytes))
+        self._server = grpc.aio.server(options=_options(pipeline.runtime.limits.max_request_bytes))
         handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)

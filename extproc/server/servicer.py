@@ -37,7 +37,7 @@ class Servicer:
 
 
 async def _serve(pipeline: Pipeline, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
-    machine = StreamMachine(pipeline.runtime.max_request_bytes)
+    machine = StreamMachine(pipeline.runtime.limits.max_request_bytes)
     while not machine.done:
         message = await context.read()
         if message is grpc.aio.EOF:

@@ -1,30 +1,15 @@
-"""Addresses that are asked for: `host:port`, `unix:path`; and whether a port is free."""
+"""Addresses that people ask for, and whether nobody listens there yet."""
 
 from __future__ import annotations
 
 import errno
 import socket
-from dataclasses import dataclass
 from typing import Final
 
+from extproc.envoyconf.address import Address, PipeAddress, SocketAddress
 from extproc.supervisor.errors import StartError
 
 _LARGEST_PORT: Final = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """`host:port`, or a unix socket where `path` is set."""
-
-    host: str = ""
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 def parse(text: str) -> Address:
@@ -33,16 +18,24 @@ def parse(text: str) -> Address:
         path = text.removeprefix("unix:")
         if not path:
             raise ValueError("unix: needs a path")
-        return Address(path=path)
+        return PipeAddress(path)
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > _LARGEST_PORT:
         raise ValueError("expected host:port or unix:path")
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+    return SocketAddress(host.removeprefix("[").removesuffix("]"), int(port))
 
 
-def require_free(address: Address, owner: str) -> None:
+def following(first: Address, count: int) -> tuple[Address, ...]:
+    """Return `count` addresses: ports count up from the first, unix sockets get a number."""
+    if isinstance(first, PipeAddress):
+        more = (PipeAddress(f"{first.path}.{index}") for index in range(1, count))
+        return (first, *more)
+    return tuple(SocketAddress(first.host, first.port + index) for index in range(count))
+
+
+def require_free(address: SocketAddress, owner: str) -> None:
     """Raise `StartError` naming `owner` where nobody could listen on `address` now."""
-    if address.path or address.port == 0:
+    if address.port == 0:
         return
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -40,9 +40,7 @@ class Child:
     supervisor is gone.
     """
 
-    def __init__(
-        self, name: str, argv: Sequence[str], *, control: bool = False
-    ) -> None:
+    def __init__(self, name: str, argv: Sequence[str], *, control: bool = False) -> None:
         self.name = name
         self.status = Status.DOWN
         self.ready: dict[str, Any] = {}

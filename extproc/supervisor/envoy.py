@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from extproc.envoyconf.address import SocketAddress
 from extproc.supervisor.errors import StartError
 
 _ADMIN_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
@@ -60,11 +61,11 @@ class EnvoyAdmin:
         while not (await self.is_live() and await self._healthy_workers() >= workers):  # noqa: ASYNC110 - Envoy sends no events
             await asyncio.sleep(_POLL)
 
-    async def listener_addresses(self) -> Mapping[str, tuple[str, int]]:
-        """Return host and port by listener name, as they were bound."""
+    async def listener_addresses(self) -> Mapping[str, SocketAddress]:
+        """Return the address by listener name, as it was bound."""
         listeners = json.loads(await self._get("/listeners?format=json"))
         return {
-            status["name"]: (address["address"], address["port_value"])
+            status["name"]: SocketAddress(address["address"], address["port_value"])
             for status in listeners.get("listener_statuses", ())
             if (address := status["local_address"].get("socket_address")) is not None
         }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from extproc.supervisor.addresses import Address
+from extproc.envoyconf.address import Address
 from extproc.supervisor.child import Child, Status
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError
@@ -85,16 +85,16 @@ class Stack:
         envoy = self.envoy is None or self.envoy.status is Status.READY
         return envoy and any(worker.status is Status.READY for worker in self.workers)
 
-    async def run(self, stop: asyncio.Event, announce: Callable[[], None]) -> None:
-        """Start, call `announce` when all serve, and after `stop` drain. Raises `StartError`."""
+    async def run(self, stop: asyncio.Event, when_ready: Callable[[], Awaitable[None]]) -> None:
+        """Start, await `when_ready` when all serve, drain after `stop`. Raises `StartError`."""
         try:
             async with asyncio.TaskGroup() as group:
                 for child in self._children:
                     group.create_task(child.run(), name=child.name)
                 await self._wait_ready(stop)
-                if not stop.is_set():
-                    announce()
                 watch = group.create_task(self._watch_envoy(), name="watch envoy")
+                if not stop.is_set():
+                    await _first(stop.wait(), when_ready())
                 await stop.wait()
                 watch.cancel()
                 await self._drain()
