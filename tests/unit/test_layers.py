@@ -22,6 +22,7 @@ LAYERS = (
             "extproc.json_document",
             "extproc.conversation",
             "extproc.plan",
+            "extproc.logs",
             "extproc.traceparent",
         ),
     ),
@@ -39,7 +40,7 @@ LAYERS = (
         ("extproc.supervisor",),
         ("extproc.envoyconf.render",),
     ),
-    (("extproc.cli",),),
+    (("extproc.cli",), ("extproc.worker",)),
 )
 """From the lowest up, the packages of each layer, by the prefixes of their modules."""
 

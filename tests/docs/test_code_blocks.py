@@ -1,0 +1,104 @@
+"""The documents' code blocks, tested by what stands after their fence; see CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from extproc.config.load import load
+
+ROOT = Path(__file__).parents[2]
+TRAVEL = ROOT / "examples/travel/outerloop.yaml"
+FENCE = re.compile(r"^```(\w[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A code block and where it begins."""
+
+    place: str
+    kind: str
+    text: str
+
+
+def blocks() -> Iterator[Block]:
+    for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]):
+        content = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(content):
+            line = content.count("\n", 0, match.start()) + 1
+            yield Block(f"{page.stem}:{line}", match[1], match[2])
+
+
+def of_kind(*kinds: str) -> pytest.MarkDecorator:
+    found = [pytest.param(block.text, id=block.place) for block in blocks() if block.kind in kinds]
+    return pytest.mark.parametrize("text", found)
+
+
+@pytest.fixture
+def environment() -> Mapping[str, str]:
+    """The environment in which `outerloop` is the one under test."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(command: str, environment: Mapping[str, str]) -> str:
+    result = subprocess.run(
+        command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    return result.stdout + result.stderr
+
+
+def test_blocks_of_each_kind_are_found() -> None:
+    kinds = {block.kind for block in blocks()}
+    assert kinds == {
+        *("yaml", "yaml fragment", "console", "bash", "bash stack"),
+        *("text", "http", "json"),  # shown, or compared elsewhere
+    }
+
+
+@of_kind("yaml")
+def test_a_whole_file_loads_without_a_warning(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "outerloop.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load(file, {}).warnings == ()
+
+
+@of_kind("yaml fragment")
+def test_a_fragment_loads_within_the_travel_example(text: str, tmp_path: Path) -> None:
+    whole: dict[str, Any] = yaml.safe_load(TRAVEL.read_text(encoding="utf-8"))
+    file = tmp_path / "outerloop.yaml"
+    file.write_text(yaml.safe_dump(whole | yaml.safe_load(text)), encoding="utf-8")
+    assert load(file, {}).warnings == ()
+
+
+@of_kind("console")
+def test_a_command_prints_what_is_shown(text: str, environment: Mapping[str, str]) -> None:
+    for command, shown in COMMAND.findall(text):
+        printed = run(command, environment)
+        assert doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS), printed
+
+
+@of_kind("bash")
+def test_targets_and_options_exist(text: str, environment: Mapping[str, str]) -> None:
+    for line in re.sub(r" +#.*", "", text).splitlines():
+        program, _, arguments = line.partition(" ")
+        if program == "make":
+            assert f"\n{arguments}: " in (ROOT / "Makefile").read_text(encoding="utf-8")
+        elif program == "outerloop":
+            usage = run(f"outerloop {arguments.partition(' ')[0]} --help", environment)
+            options = re.findall(r"(?<!\S)--?[a-z-]+", arguments)
+            assert [option for option in options if option not in usage] == []
+
+
+def test_the_minimal_example_is_the_readme_s() -> None:
+    readme = [block for block in blocks() if block.place.startswith("README:")]
+    shown = next(yaml.safe_load(block.text) for block in readme if block.kind == "yaml")
+    assert shown == yaml.safe_load((ROOT / "examples/minimal/outerloop.yaml").read_text())
