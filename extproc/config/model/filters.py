@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from extproc.config.model.types import Duration, Identifier, Names, Section
+from extproc.config.model.types import Duration, HeaderName, Identifier, Section, Url
 
 
 class Filter(Section):
@@ -15,13 +15,13 @@ class Filter(Section):
 
     id: Identifier = Field(description="its name")
     type: Literal["mcp", "http", "builtin"] = Field("mcp", description="how it is called")
-    url: str | None = Field(None, description="where it is; an MCP url without a path gets /mcp")
-    tool: str | None = Field(None, description="MCP tool; default: the filter's id")
+    url: Url | None = Field(None, description="where it is; an MCP url without a path gets /mcp")
+    tool: str | None = Field(None, min_length=1, description="MCP tool; default: the filter's id")
     transport: Literal["streamable-http"] = Field("streamable-http", description="MCP transport")
-    use: str | None = Field(None, description="name of a built-in filter or plug-in")
+    use: str | None = Field(None, min_length=1, description="name of a built-in filter or plug-in")
     options: dict[str, Any] = Field({}, description="of the built-in filter or plug-in")
     mode: Literal["enforce", "shadow"] = Field("enforce", description="shadow: only record")
     timeout: Duration = Field(timedelta(seconds=5), description="of one call")
     on_error: Literal["deny", "skip"] = Field("deny", description="when it fails")
     stream: Literal["events", "whole"] = Field("events", description="what an output filter sees")
-    forward_headers: Names = Field((), description="request headers passed to it")
+    forward_headers: tuple[HeaderName, ...] = Field((), description="request headers passed to it")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from extproc.config.model.types import Duration, Section
+from extproc.config.model.types import Duration, FilePath, HeaderName, Secret, Section, Url
 
 
 class ModelServer(Section):
     """An OpenAI-compatible server that is asked to decide."""
 
-    url: str = Field(description="base of the API; /v1 is added unless it ends in it")
-    name: str = Field(description="model name")
-    access_key: SecretStr | None = Field(None, description="sent as bearer token")
+    url: Url = Field(description="base of the API; /v1 is added unless it ends in it")
+    name: str = Field(min_length=1, description="model name")
+    access_key: Secret | None = Field(None, description="sent as bearer token")
     timeout: Duration = Field(timedelta(seconds=5), description="of one call")
-    prompt_file: str | None = Field(None, description="replaces our prompt")
+    prompt_file: FilePath | None = Field(None, description="replaces our prompt")
     structured_output: Literal["auto", "json_schema", "none"] = Field(
         "auto", description="ask for JSON by schema"
     )
@@ -26,14 +26,18 @@ class ModelServer(Section):
 class Cache(Section):
     """Decisions remembered."""
 
-    entries: int = Field(10_000, ge=0, description="most decisions kept; 0 turns it off")
+    entries: int = Field(
+        10_000, ge=0, le=10_000_000, description="most decisions kept; 0 turns it off"
+    )
     ttl: Duration = Field(timedelta(minutes=10), description="how long one is kept")
 
 
 class Session(Section):
     """How turns of one conversation are told to belong together."""
 
-    header: str | None = Field(None, description="request header that names the conversation")
+    header: HeaderName | None = Field(
+        None, description="request header that names the conversation"
+    )
 
 
 class OrchestratorConfig(Section):

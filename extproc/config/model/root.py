@@ -11,7 +11,16 @@ from extproc.config.model.agents import Agent
 from extproc.config.model.filters import Filter
 from extproc.config.model.listeners import Listener
 from extproc.config.model.orchestrator import OrchestratorConfig
-from extproc.config.model.types import Duration, Names, Percent, Port, Section, Size
+from extproc.config.model.types import (
+    Duration,
+    IpAddress,
+    Names,
+    Percent,
+    Port,
+    Section,
+    Size,
+    Url,
+)
 
 
 class Limits(Section):
@@ -21,9 +30,13 @@ class Limits(Section):
     max_response_bytes: Size = Field(
         32 * 2**20, description="read of an earlier agent, a filter or a model"
     )
-    max_conversation_messages: int = Field(2000, ge=1, description="entries of a conversation")
+    max_conversation_messages: int = Field(
+        2000, ge=1, le=1_000_000, description="entries of a conversation"
+    )
     max_json_depth: int = Field(100, ge=4, le=500, description="nesting of a request body")
-    max_connections: int = Field(50_000, ge=1, description="client connections of a listener")
+    max_connections: int = Field(
+        50_000, ge=1, le=2**31 - 1, description="client connections of a listener"
+    )
     decompress: tuple[Literal["gzip", "br", "zstd"], ...] = Field(
         (), description="content-encodings that are inflated; others are answered 415"
     )
@@ -41,7 +54,9 @@ class Observability(Section):
     response_headers: Literal["none", "basic", "full"] = Field(
         "basic", description="which x-outerloop-* headers clients get"
     )
-    access_log: str | None = Field("stdout", description="stdout, a file, or null for none")
+    access_log: str | None = Field(
+        "stdout", min_length=1, description="stdout, a file, or null for none"
+    )
     decisions: int = Field(200, ge=0, le=10_000, description="last decisions kept for the admin")
     capture_prompts: bool = Field(False, description="keep prompts with the decisions")
 
@@ -49,14 +64,14 @@ class Observability(Section):
 class Admin(Section):
     """Health, metrics and the status page."""
 
-    address: str = Field("127.0.0.1", description="where the admin listens")
+    address: IpAddress = Field("127.0.0.1", description="where the admin listens")
     port: Port = Field(9902, description="0: any free one, printed when ready")
 
 
 class Egress(Section):
     """Beside a gateway: the way out."""
 
-    url: str | None = Field(None, description="where filters, models and earlier agents are called")
+    url: Url | None = Field(None, description="where filters, models and earlier agents are called")
 
 
 class SpanAttributes(Section):
@@ -70,7 +85,7 @@ class Tracing(Section):
     """OpenTelemetry."""
 
     random_sampling: Percent = Field(100.0, description="share of requests traced")
-    otlp_endpoint: str | None = Field(None, description="collector; grpc (4317) or http (4318)")
+    otlp_endpoint: Url | None = Field(None, description="collector; grpc (4317) or http (4318)")
     span_attributes: SpanAttributes = Field(SpanAttributes(), description="more attributes")
 
 

@@ -1,0 +1,1 @@
+"""What one value alone does not show: checks across the file."""

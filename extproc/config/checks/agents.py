@@ -1,0 +1,117 @@
+"""Checks of `agents`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from extproc.config.checks.finding import Finding, repeated, unknown
+from extproc.config.faults import Location
+from extproc.config.model.agents import Agent, Upstream
+from extproc.config.model.root import Config
+from extproc.config.pending import PENDING
+from extproc.config.yaml_source import Node
+
+_WAYS: Final = ("url", "endpoints", "variants", "cluster", "service")
+_HASHING: Final = ("ring_hash", "maglev")
+
+
+def check_agents(config: Config, tree: Node, agent_ids: frozenset[str]) -> Iterator[Finding]:
+    """Check the agents that are enabled, and the ids of all."""
+    ids = ((agent.id, ("agents", i, "id")) for i, agent in enumerate(config.agents))
+    yield from repeated(ids, "id")
+    for index, agent in enumerate(config.agents):
+        if agent.enabled:
+            location = ("agents", index)
+            yield from _ways(agent, location)
+            yield from _urls(agent, location)
+            yield from _variants(agent, location)
+            yield from _affinity(agent, location)
+            yield from _fallback(agent, location, tree, agent_ids)
+            yield from _client_certificate(agent, location)
+
+
+def _ways(agent: Agent, location: Location) -> Iterator[Finding]:
+    ways = [way for way in _WAYS if getattr(agent, way) is not None]
+    if len(ways) != 1:
+        given = f", not {' and '.join(ways)}" if ways else ""
+        at = (*location, ways[1]) if ways else location
+        needs = tuple((*location, way) for way in _WAYS)
+        yield Finding(at, f"needs exactly one of {', '.join(_WAYS)}{given}", bool(ways), needs)
+    elif f"agents[].{ways[0]}" in PENDING:
+        message = f"needs `url`: in this version `{ways[0]}` has no effect"
+        yield Finding((*location, ways[0]), message, at_key=True)
+    if agent.failover and not (agent.url or agent.endpoints):
+        message = "goes with `url` or `endpoints`; a variant has its own"
+        needs = ((*location, "url"), (*location, "endpoints"))
+        yield Finding((*location, "failover"), message, at_key=True, needs=needs)
+
+
+def _urls(agent: Agent, location: Location) -> Iterator[Finding]:
+    """One route serves all hosts of an agent, so they must have one path; and one scheme."""
+    upstreams: list[tuple[Location, Upstream]] = [(location, agent)]
+    for index, variant in enumerate(agent.variants or ()):
+        upstreams.append(((*location, "variants", index), variant))
+    first_path: str | None = None
+    for where, upstream in upstreams:
+        first_scheme: str | None = None
+        for at, url in _hosts(upstream, where):
+            scheme, path = urlsplit(url).scheme, urlsplit(url).path.rstrip("/")
+            first_scheme = first_scheme or scheme
+            first_path = path if first_path is None else first_path
+            if scheme != first_scheme:
+                yield Finding(at, "must have the same scheme as the other hosts of the agent")
+            elif path != first_path:
+                yield Finding(at, "must have the same path as the other hosts of the agent")
+    mirror_path = urlsplit(agent.mirror.url).path.rstrip("/") if agent.mirror else ""
+    if first_path is not None and mirror_path not in ("", first_path):
+        yield Finding((*location, "mirror", "url"), "must have the path of the agent, or none")
+
+
+def _hosts(upstream: Upstream, location: Location) -> Iterator[tuple[Location, str]]:
+    if upstream.url is not None:
+        yield (*location, "url"), upstream.url
+    for key in ("endpoints", "failover"):
+        for index, url in enumerate(getattr(upstream, key) or ()):
+            yield (*location, key, index), url
+
+
+def _variants(agent: Agent, location: Location) -> Iterator[Finding]:
+    variants = agent.variants or ()
+    where = (*location, "variants")
+    yield from repeated(((v.id, (*where, i, "id")) for i, v in enumerate(variants)), "id")
+    if variants and not any(variant.weight for variant in variants):
+        message = "the weights add up to 0: no variant gets requests"
+        yield Finding(where, message, at_key=True, needs=(where,))
+    for index, variant in enumerate(variants):
+        if (variant.url is None) == (variant.endpoints is None):
+            needs = tuple((*where, index, key) for key in ("url", "endpoints"))
+            yield Finding((*where, index), "needs exactly one of url, endpoints", needs=needs)
+
+
+def _affinity(agent: Agent, location: Location) -> Iterator[Finding]:
+    if agent.session_affinity is None or agent.variants:
+        return
+    if len(agent.endpoints or ()) > 1 and agent.load_balancing not in _HASHING:
+        key = "load_balancing" if "load_balancing" in agent.model_fields_set else "session_affinity"
+        message = f"session_affinity between hosts needs load_balancing {' or '.join(_HASHING)}"
+        yield Finding((*location, key), message, needs=((*location, "load_balancing"),))
+
+
+def _fallback(
+    agent: Agent, location: Location, tree: Node, ids: frozenset[str]
+) -> Iterator[Finding]:
+    if agent.fallback is None:
+        return
+    at = (*location, "fallback")
+    if agent.fallback == agent.id:
+        yield Finding(at, "an agent cannot take over for itself")
+    if agent.fallback not in ids:
+        yield unknown(tree, at, "agents")
+
+
+def _client_certificate(agent: Agent, location: Location) -> Iterator[Finding]:
+    if (agent.tls.certificate is None) != (agent.tls.key is None):
+        where = (*location, "tls")
+        yield Finding(where, "certificate and key go together", at_key=True, needs=(where,))

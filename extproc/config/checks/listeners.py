@@ -1,0 +1,125 @@
+"""Checks of `listeners`: addresses, references, defaults and rules."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from extproc.config.checks.finding import Finding, repeated, unknown
+from extproc.config.faults import Location, path_text
+from extproc.config.model.listeners import Listener, ListenerAgent, Rule
+from extproc.config.model.root import Config
+from extproc.config.yaml_source import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """What a listener may name. `disabled` agents are agents too."""
+
+    agents: frozenset[str]
+    disabled: frozenset[str]
+    filters: frozenset[str]
+
+
+def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
+    """Check all listeners, and their addresses against each other and the admin's."""
+    names = ((each.name, ("listeners", i, "name")) for i, each in enumerate(config.listeners))
+    yield from repeated(names, "name")
+    yield from _addresses(config)
+    for index, listener in enumerate(config.listeners):
+        location = ("listeners", index)
+        yield from _agents(listener, location, tree, ids)
+        yield from _default(listener, location, ids)
+        yield from _filters(listener, location, tree, ids)
+        yield from _rules(listener, location, tree, ids)
+
+
+def _addresses(config: Config) -> Iterator[Finding]:
+    taken: list[tuple[str, int, Location]] = []
+    admin = config.admin
+    sockets: list[tuple[str, int, Location]] = [
+        (admin.address, admin.port, ("admin",)),
+        *((each.address, each.port, ("listeners", i)) for i, each in enumerate(config.listeners)),
+    ]
+    for address, port, location in sockets:
+        clash = next((at for a, p, at in taken if p == port != 0 and _overlap(a, address)), None)
+        if clash:
+            message = f"the same address and port as {path_text(clash)}"
+            needs = ((*clash, "port"), (*clash, "address"), (*location, "address"))
+            yield Finding((*location, "port"), message, needs=needs)
+        taken.append((address, port, location))
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    if first.version != second.version:
+        return False
+    return first == second or first.is_unspecified or second.is_unspecified
+
+
+def _agents(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iterator[Finding]:
+    where = (*location, "agents")
+    offered = [(agent.id, (*where, i, "id")) for i, agent in enumerate(listener.agents)]
+    yield from repeated(offered, "agent")
+    yield from (unknown(tree, at, "agents") for agent, at in offered if agent not in ids.agents)
+    if listener.agents and all(agent in ids.disabled for agent, _ in offered):
+        message = "all agents of this listener are disabled"
+        yield Finding(where, message, at_key=True, needs=(where,))
+
+
+def _default(listener: Listener, location: Location, ids: Ids) -> Iterator[Finding]:
+    where = (*location, "agents")
+    defaults = [i for i, agent in enumerate(listener.agents) if agent.default]
+    for index in defaults[1:]:
+        message = f"only one agent can be the default; {path_text((*where, defaults[0]))} is"
+        yield Finding((*where, index, "default"), message)
+    for index in defaults:
+        if listener.agents[index].id in ids.disabled:
+            yield Finding((*where, index, "default"), "the default agent is disabled")
+    if listener.on_unavailable == "default_agent" and _is_filtered(listener):
+        message = "default_agent would pass requests round the filters of this listener; use reject"
+        yield Finding((*location, "on_unavailable"), message)
+
+
+def _is_filtered(listener: Listener) -> bool:
+    first = listener.agents[:1]
+    default = next((agent for agent in listener.agents if agent.default), *first or (None,))
+    chains: tuple[Listener | ListenerAgent | None, ...] = (listener, default)
+    return any(each and (each.input_filters or each.output_filters) for each in chains)
+
+
+def _filters(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iterator[Finding]:
+    chains: list[tuple[Location, Listener | ListenerAgent]] = [(location, listener)]
+    for index, agent in enumerate(listener.agents):
+        chains.append(((*location, "agents", index), agent))
+    for where, owner in chains:
+        for key in ("input_filters", "output_filters"):
+            names = [(name, (*where, key, i)) for i, name in enumerate(getattr(owner, key))]
+            yield from repeated(names, "filter")
+            strange = (at for name, at in names if name not in ids.filters)
+            yield from (unknown(tree, at, "filters") for at in strange)
+
+
+def _rules(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iterator[Finding]:
+    for index, rule in enumerate(listener.rules):
+        where = (*location, "rules", index)
+        if (rule.agents is None) == (rule.allow is None):
+            needs = ((*where, "agents"), (*where, "allow"))
+            yield Finding(where, "needs exactly one of agents, allow", needs=needs)
+        for key in ("agents", "allow"):
+            names = [(name, (*where, key, i)) for i, name in enumerate(getattr(rule, key) or ())]
+            yield from repeated(names, "agent")
+            strange = (at for name, at in names if name not in ids.agents)
+            yield from (unknown(tree, at, "agents") for at in strange)
+        yield from _reach(rule, listener, where, ids)
+
+
+def _reach(rule: Rule, listener: Listener, where: Location, ids: Ids) -> Iterator[Finding]:
+    if rule.agents and ids.disabled.issuperset(rule.agents):
+        yield Finding((*where, "agents"), "all agents of this rule are disabled", at_key=True)
+    offered = {agent.id for agent in listener.agents} - ids.disabled
+    if rule.allow and ids.agents.issuperset(rule.allow) and offered.isdisjoint(rule.allow):
+        message = "allows no enabled agent of this listener"
+        needs = ((*where, "allow"), (*where[:-2], "agents"))
+        yield Finding((*where, "allow"), message, at_key=True, needs=needs)

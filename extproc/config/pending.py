@@ -1,0 +1,95 @@
+"""Keys whose feature is not there yet: accepted, and warned about by name.
+
+A feature that lands removes its rows, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from extproc.config.faults import Fault, Location, path_text
+from extproc.config.yaml_source import Node
+
+_UNFILTERED: Final = "accepted, but has no effect yet: nothing is filtered"
+_NO_EFFECT: Final = "accepted, but has no effect yet"
+
+PENDING: Final[Mapping[str, tuple[str, ...]]] = {
+    # key: the values of it that work already
+    "agents[].endpoints": (),
+    "agents[].failover": (),
+    "agents[].variants": (),
+    "agents[].cluster": (),
+    "agents[].service": (),
+    "agents[].load_balancing": (),
+    "agents[].session_affinity": (),
+    "agents[].mirror": (),
+    "agents[].health_check": (),
+    "agents[].fallback": (),
+    "agents[].retries": (),
+    "agents[].circuit_breaker": (),
+    "agents[].outlier_detection": (),
+    "agents[].model": (),
+    "agents[].access_key": (),
+    "agents[].headers": (),
+    "agents[].forward_authorization": (),
+    "agents[].tls.certificate": (),
+    "agents[].tls.key": (),
+    "filters": (),
+    "orchestrator.strategy": ("embedded",),
+    "orchestrator.model": (),
+    "orchestrator.embeddings": (),
+    "orchestrator.max_agents": (),
+    "orchestrator.avoid_unavailable": (),
+    "orchestrator.cache": (),
+    "orchestrator.session": (),
+    "listeners[].tls": (),
+    "listeners[].on_unavailable": ("reject",),
+    "listeners[].mode": ("enforce",),
+    "listeners[].input_filters": (),
+    "listeners[].output_filters": (),
+    "listeners[].rules": (),
+    "listeners[].execution": ("sequential",),
+    "listeners[].on_step_error": ("fail",),
+    "listeners[].insert": ("assistant",),
+    "listeners[].agents[].input_filters": (),
+    "listeners[].agents[].output_filters": (),
+    "limits.max_response_bytes": (),
+    "limits.decompress": (),
+    "observability.decisions": (),
+    "observability.capture_prompts": (),
+    "admin": (),
+    "egress": (),
+    "tracing": (),
+}
+
+
+def pending(tree: Node, location: Location) -> bool:
+    """Tell whether a value of the tree has no effect yet, by itself or with what it stands in."""
+    prefixes = (location[:length] for length in range(1, len(location) + 1))
+    return any(_is_listed(prefix, tree.at(prefix)) for prefix in prefixes)
+
+
+def pending_warnings(tree: Node, file: str) -> list[Fault]:
+    """Name every key of the file that has no effect yet; empty lists need no warning."""
+    return [
+        node.fault(file, f"{path_text(node.path)}: {_reason(location)}", at_key=True)
+        for location, node in tree.walk()
+        if _is_listed(location, node) and node.value != ()
+    ]
+
+
+def _is_listed(location: Location, node: Node | None) -> bool:
+    working = PENDING.get(pattern(location))
+    return working is not None and (node is None or node.value not in working)
+
+
+def pattern(location: Location) -> str:
+    """Write a location with any index: `agents[].url`."""
+    return re.sub(r"\[\d+\]", "[]", path_text(location))
+
+
+def _reason(location: Location) -> str:
+    filtering = location[-1] in ("filters", "input_filters", "output_filters")
+    return _UNFILTERED if filtering else _NO_EFFECT
