@@ -36,7 +36,7 @@ def read_entries(
         missing = name not in document.places
         raise InvalidRequest(f"{name} is missing" if missing else f"{name} must be a list")
     messages: list[Message] = []
-    for index, entry in enumerate(document.elements(name)):
+    for index, (_, entry) in enumerate(document.elements(name)):
         if index == limit:
             raise InvalidRequest(f"{name} has more than {limit} entries")
         if not isinstance(entry, dict):

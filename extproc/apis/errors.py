@@ -4,27 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from extproc import names
 from extproc.errors import Reject
 
-_OPENAI_TYPES: Final[Mapping[int, str]] = {
-    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
-}
-_ANTHROPIC_TYPES: Final[Mapping[int, str]] = {
-    HTTPStatus.UNAUTHORIZED: "authentication_error",
-    HTTPStatus.PAYMENT_REQUIRED: "billing_error",
-    HTTPStatus.FORBIDDEN: "permission_error",
-    HTTPStatus.NOT_FOUND: "not_found_error",
-    HTTPStatus.CONFLICT: "conflict_error",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
-    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
-    HTTPStatus.GATEWAY_TIMEOUT: "timeout_error",
-    529: "overloaded_error",
-}
-"""https://docs.anthropic.com/en/api/errors; other statuses by their class."""
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What an API calls its errors (`error.type`): a word by status, else one for all 5xx."""
+
+    by_status: Mapping[int, str]
+    server: str
+    client: str = "invalid_request_error"
+
+    def type(self, status: int) -> str:
+        ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return self.by_status.get(status, self.server if ours else self.client)
+
+
+# https://platform.openai.com/docs/guides/error-codes: 401, 403 and 404 are invalid requests too.
+_OPENAI: Final = _Words(
+    by_status={
+        HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+        HTTPStatus.SERVICE_UNAVAILABLE: "service_unavailable_error",
+    },
+    server="server_error",
+)
+# https://docs.anthropic.com/en/api/errors
+_ANTHROPIC: Final = _Words(
+    by_status={
+        HTTPStatus.UNAUTHORIZED: "authentication_error",
+        HTTPStatus.PAYMENT_REQUIRED: "billing_error",
+        HTTPStatus.FORBIDDEN: "permission_error",
+        HTTPStatus.NOT_FOUND: "not_found_error",
+        HTTPStatus.CONFLICT: "conflict_error",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
+        HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+        HTTPStatus.GATEWAY_TIMEOUT: "timeout_error",
+    },
+    server="api_error",
+)
 
 
 def error_body(path: str, reject: Reject) -> bytes:
@@ -32,22 +54,18 @@ def error_body(path: str, reject: Reject) -> bytes:
 
     ASCII only: whatever characters a message has, lone surrogates too, stand as escapes.
     """
-    anthropic = path.startswith(names.PATH_MESSAGES)
-    error: dict[str, str | int | None] = {
+    body: dict[str, Any]
+    if path.startswith(names.PATH_MESSAGES):
+        body = {"type": "error", "error": _error(reject, _ANTHROPIC)}
+    else:
+        body = {"error": _error(reject, _OPENAI) | {"param": None}}
+    body["error"] |= reject.details
+    return json.dumps(body).encode()
+
+
+def _error(reject: Reject, words: _Words) -> dict[str, str | int | None]:
+    return {
         "message": reject.message,
-        "type": _anthropic_type(reject.status) if anthropic else _openai_type(reject.status),
+        "type": words.type(reject.status),
         "code": reject.code,
     }
-    if anthropic:
-        return json.dumps({"type": "error", "error": error | dict(reject.details)}).encode()
-    return json.dumps({"error": error | {"param": None} | dict(reject.details)}).encode()
-
-
-def _openai_type(status: int) -> str:
-    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return _OPENAI_TYPES.get(status, "server_error" if is_ours else "invalid_request_error")
-
-
-def _anthropic_type(status: int) -> str:
-    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return _ANTHROPIC_TYPES.get(status, "api_error" if is_ours else "invalid_request_error")
