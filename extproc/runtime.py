@@ -39,10 +39,7 @@ class Runtime:
 
 def build(config: Config, *, generation: int) -> Runtime:
     """Compile a configuration. Strategies are fitted here, which may take a second."""
-    disabled = frozenset(agent.id for agent in config.agents if not agent.enabled)
-    listeners = {
-        listener.name: _listener(config, listener, disabled) for listener in config.listeners
-    }
+    listeners = {listener.name: _listener(config, listener) for listener in config.listeners}
     slowest = max(listener.decision_timeout for listener in listeners.values())
     return Runtime(
         generation=generation,
@@ -52,8 +49,8 @@ def build(config: Config, *, generation: int) -> Runtime:
     )
 
 
-def _listener(config: Config, listener: ListenerConfig, disabled: frozenset[str]) -> Listener:
-    agents = [agent for agent in listener.agents if agent.id not in disabled]
+def _listener(config: Config, listener: ListenerConfig) -> Listener:
+    agents = listener.agents
     infos = [AgentInfo(agent.id, agent.description, agent.examples) for agent in agents]
     default = next((agent.id for agent in agents if agent.default), agents[0].id)
     return Listener(

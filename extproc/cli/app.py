@@ -106,7 +106,7 @@ def check(file: Path, *, as_json: bool) -> None:
     """Validate the file and report all faults."""
     from extproc.cli.check import check as work
 
-    work(file, as_json=as_json)
+    work(file, as_json_object=as_json)
 
 
 @cli.command()

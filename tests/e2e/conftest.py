@@ -1,0 +1,258 @@
+"""A real stack for tests: `outerloop up` with the real Envoy, and echo agents in own processes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUPPORT = Path(__file__).parents[1] / "support"
+START_TIMEOUT = 40.0
+OUTERLOOP = (str(Path(sys.executable).parent / "outerloop"),)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as an agent got it."""
+
+    agent: str
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def header(self, name: str) -> str | None:
+        values = self.all(name)
+        return values[0] if values else None
+
+
+def seen(record: dict[str, Any]) -> Seen:
+    """Read what an echo agent says it was sent."""
+    return Seen(
+        record["agent"],
+        record["method"],
+        record["target"],
+        [(name, value) for name, value in record["headers"]],
+        base64.b64decode(record["body"]),
+    )
+
+
+class Lines:
+    """The lines of a stream, read as they come, so that no process waits for its reader."""
+
+    def __init__(self, stream: Any) -> None:
+        self.lines: list[str] = []
+        self._stream = stream
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            self.lines.append(line.rstrip("\n"))
+
+    def close(self) -> None:
+        self._thread.join(5)
+        self._stream.close()
+
+
+class Process:
+    """A child process of the test, whose output is kept."""
+
+    def __init__(
+        self, *argv: str, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
+        self.popen = subprocess.Popen(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+        )
+        self.out = Lines(self.popen.stdout)
+        self.err = Lines(self.popen.stderr)
+
+    def wait_line(self, wanted: Callable[[str], bool], timeout: float = START_TIMEOUT) -> str:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for line in list(self.out.lines):
+                if wanted(line):
+                    return line
+            if self.popen.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"exit {self.popen.poll()}\n{self.output}")
+
+    @property
+    def output(self) -> str:
+        return "\n".join((*self.out.lines, "--- stderr", *self.err.lines))
+
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 60.0) -> int:
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        try:
+            code = self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise
+        finally:
+            self.out.close()
+            self.err.close()
+        return code
+
+
+class EchoAgent(Process):
+    """`tests/support/echo_agent.py` on a free port."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(sys.executable, str(SUPPORT / "echo_agent.py"), name)
+        self.name = name
+        self.port = int(self.wait_line(str.isdigit))
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def requests(self) -> list[Seen]:
+        with urllib.request.urlopen(f"{self.url}/requests", timeout=10) as response:
+            return [seen(record) for record in json.load(response)]
+
+    def forget(self) -> None:
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/requests", method="DELETE"), timeout=10
+        ).close()
+
+
+@dataclass
+class Stack:
+    """A running `outerloop up`."""
+
+    process: Process
+    listeners: dict[str, str] = field(default_factory=dict)
+    admin: str = ""
+
+    @property
+    def url(self) -> str:
+        """Of the only (or first) listener."""
+        return next(iter(self.listeners.values()))
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def ready(self) -> dict[str, Any]:
+        """What `/readyz` says, whatever its status."""
+        try:
+            with urllib.request.urlopen(f"{self.admin}/readyz", timeout=10) as response:
+                return dict(json.load(response))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
+
+    def access_log(self, request_id: str, timeout: float = 15.0) -> dict[str, Any]:
+        """Return the access-log line of one request, waiting for Envoy to write it."""
+        line = self.process.wait_line(lambda line: f'"{request_id}"' in line, timeout)
+        return dict(json.loads(line))
+
+
+def start(file: Path, *options: str, env: dict[str, str] | None = None) -> Stack:
+    """Run `outerloop up` on a file (its ports should be 0) and wait until it is ready."""
+    process = Process(
+        *OUTERLOOP, "up", "-c", str(file), "--admin", "127.0.0.1:0", *options, env=env
+    )
+    stack = Stack(process)
+    try:
+        stack.admin = process.wait_line(lambda line: line.startswith("admin ")).split()[-1]
+    except AssertionError:
+        process.stop()
+        raise
+    for line in process.out.lines:
+        if line.startswith("listener "):
+            _, name, url = line.split()[:3]
+            stack.listeners[name] = url
+    return stack
+
+
+@pytest.fixture(scope="session")
+def echo_agents() -> Iterator[dict[str, EchoAgent]]:
+    """Three echo agents: weather_agent, flight_agent, hotel_agent."""
+    agents = {name: EchoAgent(name) for name in ("weather_agent", "flight_agent", "hotel_agent")}
+    yield agents
+    for agent in agents.values():
+        agent.stop()
+
+
+TRAVEL = """
+version: v1
+agents:
+  - {{id: weather_agent, url: {weather}}}
+  - {{id: flight_agent, url: {flight}}}
+  - {{id: hotel_agent, url: {hotel}}}
+listeners:
+  - type: agent
+    name: travel
+    port: 0
+    {listener}
+    agents:
+      - {{id: weather_agent, description: Weather forecasts for any city., default: true}}
+      - {{id: flight_agent, description: Finds and books flights.}}
+      - {{id: hotel_agent, description: Finds and books hotels.}}
+{more}
+"""
+
+
+@pytest.fixture(scope="session")
+def travel_yaml(echo_agents: dict[str, EchoAgent]) -> Callable[..., str]:
+    """Return the YAML of the three echo agents; `listener` and `more` add lines to it."""
+
+    def make(listener: str = "", more: str = "") -> str:
+        return TRAVEL.format(
+            weather=echo_agents["weather_agent"].url,
+            flight=echo_agents["flight_agent"].url,
+            hotel=echo_agents["hotel_agent"].url,
+            listener=listener,
+            more=more,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def travel(
+    travel_yaml: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """One stack for the whole session; tests must leave it as it was."""
+    file = tmp_path_factory.mktemp("travel") / "outerloop.yaml"
+    file.write_text(travel_yaml(more="observability: {response_headers: full}"))
+    stack = start(file)
+    yield stack
+    assert stack.process.stop() == 0, stack.process.output
+
+
+@pytest.fixture
+def run_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Start stacks of a test's own; they are stopped after it."""
+    stacks: list[Stack] = []
+
+    def run(yaml: str, *options: str, env: dict[str, str] | None = None) -> Stack:
+        file = tmp_path / f"outerloop-{len(stacks)}.yaml"
+        file.write_text(yaml)
+        stacks.append(start(file, *options, env=env))
+        return stacks[-1]
+
+    yield run
+    for stack in stacks:
+        stack.process.stop()

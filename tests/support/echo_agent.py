@@ -1,0 +1,112 @@
+"""An agent that tells what it was sent and does what its headers say: `python echo_agent.py NAME`.
+
+Prints its port when it listens. It answers every request with the request as JSON, unless a header
+asks for something else:
+
+    x-test-status: 429          status of the answer
+    x-test-headers: JSON        headers of the answer, a list of pairs (they may repeat)
+    x-test-sse: 5,0.2           that many events, that many seconds apart
+    x-test-delay: 1.5           seconds before the answer
+    x-test-abort: now           close the connection without an answer
+    x-test-trailers: JSON       trailers of a chunked answer, a mapping
+
+`GET /requests` returns what came so far, `DELETE /requests` forgets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+import time
+from typing import Any
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+LIMIT = 256 * 2**20
+
+
+class EchoAgent:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen: list[dict[str, Any]] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        record = {
+            "agent": self.name,
+            "method": request.method,
+            "target": request.raw_path,
+            "headers": [
+                [k.decode("latin-1").lower(), v.decode("latin-1")] for k, v in request.raw_headers
+            ],
+            "body": base64.b64encode(body).decode(),
+        }
+        self.seen.append(record)
+        return await self.answer(request, record)
+
+    async def answer(self, request: web.Request, record: dict[str, Any]) -> web.StreamResponse:
+        wish = request.headers.get
+        await asyncio.sleep(float(wish("x-test-delay", "0")))
+        if wish("x-test-abort") and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
+        headers = CIMultiDict(json.loads(wish("x-test-headers", "[]")))
+        if "x-test-sse" in request.headers:
+            return await self.events(request, headers)
+        if "x-test-trailers" in request.headers:
+            return await self.chunked(request, json.loads(request.headers["x-test-trailers"]))
+        status = int(wish("x-test-status", "200"))
+        return web.json_response(record, status=status, headers=headers)
+
+    async def events(self, request: web.Request, headers: CIMultiDict[str]) -> web.StreamResponse:
+        count, pause = request.headers["x-test-sse"].split(",")
+        response = web.StreamResponse(headers={"content-type": "text/event-stream", **headers})
+        await response.prepare(request)
+        for number in range(int(count)):
+            if number:
+                await asyncio.sleep(float(pause))
+            event = json.dumps({"agent": self.name, "number": number, "sent": time.time()})
+            await response.write(f"data: {event}\n\n".encode())
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+    async def chunked(self, request: web.Request, trailers: dict[str, str]) -> web.StreamResponse:
+        """Write the answer by hand: aiohttp's server knows no trailers."""
+        transport = request.transport
+        assert transport is not None
+        fields = "".join(f"{name}: {value}\r\n" for name, value in trailers.items())
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntrailer: {', '.join(trailers)}\r\n"
+        chunks = "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+        transport.write(f"{head}{chunks}{fields}\r\n".encode())
+        await asyncio.sleep(0.05)
+        transport.close()
+        return web.Response()
+
+    async def requests(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.seen)
+
+    async def forget(self, _request: web.Request) -> web.Response:
+        self.seen.clear()
+        return web.Response()
+
+
+async def main(name: str) -> None:
+    agent = EchoAgent(name)
+    app = web.Application(client_max_size=LIMIT)
+    app.router.add_get("/requests", agent.requests)
+    app.router.add_delete("/requests", agent.forget)
+    app.router.add_route("*", "/{path:.*}", agent.handle)
+    runner = web.AppRunner(app, access_log=None, max_field_size=2**20, max_line_size=2**20)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    sys.stdout.write(f"{runner.addresses[0][1]}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
