@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +17,14 @@ from openai import OpenAI
 
 SCRIPT = Path(__file__).parents[2] / "examples/travel/agents.py"
 AGENTS = ["weather_agent", "flight_agent", "hotel_agent"]
+SampleAgents = Callable[[float], AbstractContextManager[dict[str, str]]]
 QUESTION: Any = [{"role": "user", "content": "What's the weather in Oslo?"}]
 ANSWER = "Weather in Oslo: "
 
 
-@contextmanager
-def running(delay: float) -> Iterator[dict[str, str]]:
-    """Run the agents on free ports; give each one's URL, and see that they end in silence."""
-    options = ["--weather-port=0", "--flight-port=0", "--hotel-port=0", f"--delay={delay}"]
-    process = subprocess.Popen(
-        [sys.executable, SCRIPT, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield dict(process.stdout.readline().split() for _ in AGENTS)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        rest = process.communicate(timeout=20)
-    assert (process.returncode, rest) == (0, ("", ""))
-
-
 @pytest.fixture(scope="module")
-def urls() -> Iterator[dict[str, str]]:
-    with running(delay=0) as found:
+def urls(sample_agents: SampleAgents) -> Iterator[dict[str, str]]:
+    with sample_agents(0) as found:
         yield found
 
 
@@ -148,8 +129,8 @@ def test_the_city_is_found(urls: dict[str, str], text: str, city: str) -> None:
     assert ask(urls["weather_agent"], text).startswith(f"Weather in {city}: ")
 
 
-def test_a_client_that_hangs_up_is_no_error() -> None:
-    with running(delay=0.01) as urls:
+def test_a_client_that_hangs_up_is_no_error(sample_agents: SampleAgents) -> None:
+    with sample_agents(0.01) as urls:
         url = f"{urls['weather_agent']}/v1/chat/completions"
         body = {"messages": QUESTION, "stream": True}
         with httpx.stream("POST", url, json=body) as answer:
