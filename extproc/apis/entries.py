@@ -11,7 +11,7 @@ from extproc.json_document import JsonObject, JsonValue
 
 Entry: TypeAlias = Mapping[str, JsonValue]
 
-_TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text"})
+_TEXT_PARTS: Final = ("text", "input_text", "output_text")
 
 
 class Misshapen(Exception):
