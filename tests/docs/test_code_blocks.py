@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,11 @@ from extproc.config.load import load
 
 ROOT = Path(__file__).parents[2]
 TRAVEL = ROOT / "examples/travel/outerloop.yaml"
+ENVIRONMENT = {
+    **os.environ,
+    # The outerloop of the Python that runs the tests.
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
 FENCE = re.compile(r"^```(\w[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
@@ -43,15 +49,9 @@ def of_kind(*kinds: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("text", found)
 
 
-@pytest.fixture
-def environment() -> Mapping[str, str]:
-    """The environment in which `outerloop` is the one under test."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def run(command: str, environment: Mapping[str, str]) -> str:
+def run(command: str) -> str:
     result = subprocess.run(
-        command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command, shell=True, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     return result.stdout + result.stderr
 
@@ -80,22 +80,55 @@ def test_a_fragment_loads_within_the_travel_example(text: str, tmp_path: Path) -
 
 
 @of_kind("console")
-def test_a_command_prints_what_is_shown(text: str, environment: Mapping[str, str]) -> None:
+def test_a_command_prints_what_is_shown(text: str) -> None:
     for command, shown in COMMAND.findall(text):
-        printed = run(command, environment)
-        assert doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS), printed
+        printed = run(command)
+        checker = doctest.OutputChecker()
+        assert checker.check_output(shown, printed, doctest.ELLIPSIS), printed
 
 
 @of_kind("bash")
-def test_targets_and_options_exist(text: str, environment: Mapping[str, str]) -> None:
+def test_targets_and_options_exist(text: str) -> None:
     for line in re.sub(r" +#.*", "", text).splitlines():
         program, _, arguments = line.partition(" ")
         if program == "make":
             assert f"\n{arguments}: " in (ROOT / "Makefile").read_text(encoding="utf-8")
         elif program == "outerloop":
-            usage = run(f"outerloop {arguments.partition(' ')[0]} --help", environment)
+            usage = run(f"outerloop {arguments.partition(' ')[0]} --help")
             options = re.findall(r"(?<!\S)--?[a-z-]+", arguments)
             assert [option for option in options if option not in usage] == []
+
+
+@pytest.fixture(scope="module")
+def listener(
+    sample_agents: Callable[[float], AbstractContextManager[dict[str, str]]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Run the travel example on free ports; give the address of its listener."""
+    config: dict[str, Any] = yaml.safe_load(TRAVEL.read_text(encoding="utf-8"))
+    config["listeners"][0]["port"] = 0
+    file = tmp_path_factory.mktemp("travel") / "outerloop.yaml"
+    command = ["outerloop", "up", "-c", str(file), "--admin", "127.0.0.1:0"]
+    with sample_agents(0) as urls:
+        config["agents"] = [{"id": agent, "url": url} for agent, url in urls.items()]
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as up:
+            assert up.stdout is not None
+            ready = next(line for line in up.stdout if line.startswith("listener "))
+            yield ready.strip().rpartition("/")[2]
+            up.terminate()
+    assert up.returncode == 0
+
+
+def test_the_readme_s_request_is_answered_as_shown(listener: str) -> None:
+    readme = [block for block in blocks() if block.place.startswith("README:")]
+    request = next(block.text for block in readme if block.kind == "bash stack")
+    shown = next(block.text for block in readme if block.kind == "http")
+    status, *headers = run(request.replace("127.0.0.1:8001", listener)).splitlines()
+    # Figures and ids differ from run to run.
+    expected_status, *expected = re.sub(r": .*\d.*", ": ", shown).splitlines()
+    assert status == expected_status
+    assert [line for line in expected if not any(each.startswith(line) for each in headers)] == []
 
 
 def test_the_minimal_example_is_the_readme_s() -> None:
