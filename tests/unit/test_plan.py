@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from extproc.plan import Decision, Plan, Source
+
+
+def test_sources_are_the_contract_s_words() -> None:
+    words = "single explicit rule embedded embeddings model default fallback"
+    assert [source.value for source in Source] == words.split()
+
+
+def test_the_last_agent_of_a_plan_is_the_one_routed_to() -> None:
+    plan = Plan(("weather_agent", "flight_agent"), Source.MODEL)
+    decision = Decision("travel", plan, cached=False, milliseconds=1.5)
+    assert decision.agent == "flight_agent"
+
+
+def test_a_plan_is_sure_and_unscored_unless_said() -> None:
+    plan = Plan((), Source.EMBEDDED)
+    assert (plan.confidence, plan.scores) == (1.0, {})
