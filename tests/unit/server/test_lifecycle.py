@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from extproc.names import PROCESSOR_SERVICE
+from extproc.pipeline import Pipeline
+from extproc.server.lifecycle import Server
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def health(channel: Any, service: str) -> int:
+    request = health_pb2.HealthCheckRequest(service=service)
+    return int((await health_pb2_grpc.HealthStub(channel).Check(request)).status)
+
+
+@pytest.mark.parametrize("service", ["", PROCESSOR_SERVICE])
+async def test_it_reports_health_by_the_name_envoy_asks_for(
+    service: str, make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    assert await health(channel, service) == SERVING
+
+
+async def test_a_draining_server_says_so_and_serves_on(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    server, channel = await serve(make_pipeline())
+    await health(channel, "")
+    draining = asyncio.ensure_future(server.drain(notice=0.5, grace=5))
+    while await health(channel, "") != NOT_SERVING:
+        await asyncio.sleep(0.01)
+    assert not draining.done()
+    await draining
+
+
+async def test_a_port_is_chosen_and_returned(make_pipeline: Callable[..., Pipeline]) -> None:
+    server = Server(make_pipeline())
+    assert await server.start("127.0.0.1:0") > 0
+    await server.drain(0, 0)
+
+
+async def test_a_taken_port_is_an_error(make_pipeline: Callable[..., Pipeline]) -> None:
+    first, second = Server(make_pipeline()), Server(make_pipeline())
+    port = await first.start("127.0.0.1:0")
+    with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
+        await second.start(f"127.0.0.1:{port}")
+    await first.drain(0, 0)
+    await second.drain(0, 0)
+
+
+async def test_a_socket_that_a_killed_worker_left_is_taken_over(
+    make_pipeline: Callable[..., Pipeline], tmp_path: Path
+) -> None:
+    path = tmp_path / "w.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    server = Server(make_pipeline())
+    await server.start(f"unix:{path}")
+    await server.drain(0, 0)

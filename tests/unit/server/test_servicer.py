@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from extproc._pb import outerloop_ext_proc_pb2 as pb
+from extproc.pipeline import Pipeline
+
+METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
+BODY = b'{"messages":[{"role":"user","content":"hello"}]}'
+
+
+def headers(*, end: bool = False, mode: int = pb.BUFFERED, **changes: str) -> pb.ProcessingRequest:
+    values = {":method": "POST", ":path": "/v1/chat/completions"} | changes
+    message = pb.ProcessingRequest()
+    for name, value in values.items():
+        message.request_headers.headers.headers.add(key=name, raw_value=value.encode())
+    message.request_headers.end_of_stream = end
+    message.protocol_config.request_body_mode = mode
+    return message
+
+
+def body(data: bytes = BODY, *, end: bool = True) -> pb.ProcessingRequest:
+    return pb.ProcessingRequest(request_body=pb.HttpBody(body=data, end_of_stream=end))
+
+
+class Call:
+    """One ext_proc stream, as Envoy would hold it."""
+
+    def __init__(self, channel: Any) -> None:
+        self.stream = channel.stream_stream(METHOD)()
+
+    async def ask(self, message: pb.ProcessingRequest) -> pb.ProcessingResponse:
+        await self.stream.write(message.SerializeToString())
+        return pb.ProcessingResponse.FromString(await self.stream.read())
+
+    async def ended(self) -> bool:
+        return await self.stream.read() is grpc.aio.EOF
+
+
+async def test_headers_then_body_and_the_stream_is_over(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline("b"))
+    call = Call(channel)
+    assert (await call.ask(headers())).HasField("request_headers")
+    answer = await call.ask(body(end=False))
+    sent = {
+        option.header.key: option.header.raw_value
+        for option in answer.request_body.response.header_mutation.set_headers
+    }
+    assert sent["x-outerloop-agent"] == b"b"
+    assert answer.request_body.response.clear_route_cache
+    # The client has not half-closed: the server ends the stream by itself.
+    assert await call.ended()
+    assert await call.stream.code() is grpc.StatusCode.OK
+
+
+async def test_a_refusal_at_the_headers_ends_the_stream(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    call = Call(channel)
+    answer = await call.ask(headers(**{":path": "/nowhere"}))
+    assert answer.immediate_response.status.code == 404
+    assert await call.ended()
+
+
+async def test_another_body_mode_is_refused(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    answer = await Call(channel).ask(headers(mode=pb.FULL_DUPLEX_STREAMED))
+    assert answer.immediate_response.status.code == 500
+    assert b"FULL_DUPLEX_STREAMED" in answer.immediate_response.body
+
+
+async def test_a_body_above_grpcs_own_default_limit(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    call = Call(channel)
+    await call.ask(headers())
+    large = b'{"messages":[{"role":"user","content":"' + b"x" * 4_900_000 + b'"}]}'
+    assert (await call.ask(body(large))).HasField("request_body")
+
+
+@pytest.mark.parametrize("message", [b"\xff\xff", b""])
+async def test_what_is_no_ext_proc_stream_is_aborted(
+    message: bytes, make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    call = Call(channel)
+    await call.stream.write(message)
+    assert await call.stream.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_body_before_its_headers_is_aborted(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    call = Call(channel)
+    await call.stream.write(body().SerializeToString())
+    assert await call.stream.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_stream_that_stands_still_is_given_up(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline(stream_timeout=0.05))
+    call = Call(channel)
+    await call.ask(headers())
+    assert await call.stream.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_client_that_goes_away_cancels_the_decision(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    _, channel = await serve(make_pipeline(before=wait))
+    call = Call(channel)
+    await call.ask(headers())
+    await call.stream.write(body().SerializeToString())
+    await begun.wait()
+    call.stream.cancel()
+    await asyncio.wait_for(cancelled.wait(), 10)
+
+
+async def test_a_stream_keeps_the_pipeline_it_began_with(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    server, channel = await serve(make_pipeline("a"))
+    old = Call(channel)
+    await old.ask(headers())
+    server.swap(make_pipeline("b"))
+    new = Call(channel)
+    await new.ask(headers())
+    for call, agent in ((old, b"a"), (new, b"b")):
+        mutation = (await call.ask(body())).request_body.response.header_mutation
+        sent = {option.header.key: option.header.raw_value for option in mutation.set_headers}
+        assert sent["x-outerloop-agent"] == agent
+
+
+async def test_streams_do_not_wait_for_each_other(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    gate = asyncio.Event()
+    waiting = 0
+
+    async def meet() -> None:
+        nonlocal waiting
+        waiting += 1
+        if waiting == 50:
+            gate.set()
+        await gate.wait()
+
+    _, channel = await serve(make_pipeline(before=meet))
+
+    async def one() -> bool:
+        call = Call(channel)
+        await call.ask(headers())
+        return (await call.ask(body())).HasField("request_body")
+
+    assert all(await asyncio.wait_for(asyncio.gather(*(one() for _ in range(50))), 30))
