@@ -100,6 +100,7 @@ def chained() -> Exception:
     except KeyError as error:
         error.add_note(SECRET)
         return error
+    raise AssertionError
 
 
 @pytest.mark.parametrize(
