@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from extproc.json_document import JsonObject
 
@@ -26,7 +26,8 @@ class Message:
     """
 
     role: str
-    text: str
+    # A log line that shows a conversation must never carry a prompt.
+    text: str = field(repr=False)
     name: str | None = None
 
 
