@@ -39,13 +39,16 @@ def command(binary: str, bootstrap: Path, log_level: str) -> tuple[str, ...]:
         str(bootstrap),
         "--log-level",
         log_level,
+        # It warns of the SIGTERM by which we end it.
+        "--component-log-level",
+        "main:error",
         # Two stacks on one machine must not meet in shared memory.
         "--disable-hot-restart",
     )
 
 
 class EnvoyAdmin:
-    """Envoy's admin interface on a unix socket."""
+    """Envoy's admin interface on a unix socket. Its methods raise OSError where it fails."""
 
     def __init__(self, socket: Path) -> None:
         self._session = aiohttp.ClientSession(
@@ -83,10 +86,10 @@ class EnvoyAdmin:
     async def is_live(self) -> bool:
         """Return whether Envoy serves."""
         try:
-            async with self._session.get("http://envoy/ready") as response:
-                return response.status == 200  # noqa: PLR2004 - a status code names itself
-        except (aiohttp.ClientError, OSError, TimeoutError):
+            await self._get("/ready")
+        except OSError:
             return False
+        return True
 
     async def _healthy_workers(self) -> int:
         stats = await self._stats(r"^cluster\.processor\.membership_healthy$")
@@ -98,10 +101,15 @@ class EnvoyAdmin:
         return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
 
     async def _get(self, path: str) -> str:
-        async with self._session.get(f"http://envoy{path}") as response:
-            response.raise_for_status()
-            return await response.text()
+        return await self._ask("GET", path)
 
     async def _post(self, path: str) -> None:
-        async with self._session.post(f"http://envoy{path}") as response:
-            response.raise_for_status()
+        await self._ask("POST", path)
+
+    async def _ask(self, method: str, path: str) -> str:
+        try:
+            async with self._session.request(method, f"http://envoy{path}") as response:
+                response.raise_for_status()
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ConnectionError(f"Envoy's admin: {type(error).__name__}") from error

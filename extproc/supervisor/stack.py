@@ -64,6 +64,8 @@ class Stack:
     ) -> None:
         self._settings = settings
         self._admin = admin
+        self.draining = False
+        """True once the stack was told to stop."""
         self.envoy = envoy
         self.workers = tuple(
             Child(
@@ -73,11 +75,6 @@ class Stack:
             )
             for index, address in enumerate(settings.bind)
         )
-
-    @property
-    def draining(self) -> bool:
-        """True once the stack was told to stop."""
-        return any(child.status is Status.STOPPING for child in self._children)
 
     @property
     def ready(self) -> bool:
@@ -128,6 +125,7 @@ class Stack:
                 self.envoy.mark_ready()
 
     async def _drain(self) -> None:
+        self.draining = True
         if self.envoy is not None and self._admin is not None:
             if self.envoy.status is Status.READY:
                 await _drain_envoy(self._admin, self._settings.drain_time)
