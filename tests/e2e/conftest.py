@@ -6,19 +6,25 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 SUPPORT = Path(__file__).parents[1] / "support"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 START_TIMEOUT = 40.0
 OUTERLOOP = (str(Path(sys.executable).parent / "outerloop"),)
 
@@ -50,6 +56,23 @@ def seen(record: dict[str, Any]) -> Seen:
         [(name, value) for name, value in record["headers"]],
         base64.b64decode(record["body"]),
     )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response as it came over the wire; of HTTP/1.1 the body keeps its chunks."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    trailers: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def header(self, name: str) -> str | None:
+        values = self.all(name)
+        return values[0] if values else None
 
 
 class Lines:
@@ -131,6 +154,17 @@ class EchoAgent(Process):
         with urllib.request.urlopen(f"{self.url}/requests", timeout=10) as response:
             return [seen(record) for record in json.load(response)]
 
+    def running(self) -> list[str]:
+        """Return the x-request-id of each request that is being answered."""
+        with urllib.request.urlopen(f"{self.url}/running", timeout=10) as response:
+            return list(json.load(response))
+
+    def release(self, request_id: str) -> None:
+        """Let a request with `x-test-hold` go on."""
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/release/{request_id}", method="POST"), timeout=10
+        ).close()
+
     def forget(self) -> None:
         urllib.request.urlopen(
             urllib.request.Request(f"{self.url}/requests", method="DELETE"), timeout=10
@@ -186,6 +220,70 @@ def start(file: Path, *options: str, env: dict[str, str] | None = None) -> Stack
     return stack
 
 
+def read_http1(connection: socket.socket) -> Answer:
+    """Read one answer up to the end of the connection."""
+    data = b"".join(iter(lambda: connection.recv(2**16), b""))
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = (line.partition(": ") for line in lines)
+    return Answer(int(first.split()[1]), [(key.lower(), value) for key, _, value in pairs], body)
+
+
+@pytest.fixture(scope="session")
+def http1() -> Callable[[int, bytes], Answer]:
+    """Send bytes to a port of this machine, read until the other side closes."""
+
+    def send(port: int, request: bytes) -> Answer:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(request)
+            return read_http1(connection)
+
+    return send
+
+
+Fields = list[tuple[str, str]]
+
+
+@pytest.fixture(scope="session")
+def http2() -> Callable[..., Answer]:
+    """Send one HTTP/2 request with prior knowledge; the body must fit the initial window."""
+
+    def send(
+        port: int, headers: Fields, body: bytes = b"", trailers: Fields | None = None
+    ) -> Answer:
+        config = h2.config.H2Configuration(client_side=True, header_encoding="latin-1")
+        protocol = h2.connection.H2Connection(config)
+        protocol.initiate_connection()
+        protocol.send_headers(1, headers)
+        protocol.send_data(1, body, end_stream=trailers is None)
+        if trailers is not None:
+            protocol.send_headers(1, trailers, end_stream=True)
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            return _read_http2(protocol, connection)
+
+    return send
+
+
+def _read_http2(protocol: h2.connection.H2Connection, connection: socket.socket) -> Answer:
+    heads: dict[type, Fields] = {}
+    body = b""
+    while True:
+        connection.sendall(protocol.data_to_send())
+        received = connection.recv(2**16)
+        assert received, "the connection ended before the answer did"
+        for event in protocol.receive_data(received):
+            if isinstance(event, h2.events.DataReceived):
+                body += event.data
+                protocol.acknowledge_received_data(event.flow_controlled_length, 1)
+            elif isinstance(event, h2.events.ResponseReceived | h2.events.TrailersReceived):
+                heads[type(event)] = [(str(key), str(value)) for key, value in event.headers]
+            elif isinstance(event, h2.events.StreamEnded):
+                (_, status), *headers = heads[h2.events.ResponseReceived]
+                trailers = heads.get(h2.events.TrailersReceived, [])
+                return Answer(int(status), headers, body, trailers)
+            assert not isinstance(event, h2.events.StreamReset), event
+
+
 @pytest.fixture(scope="session")
 def echo_agents() -> Iterator[dict[str, EchoAgent]]:
     """Three echo agents: weather_agent, flight_agent, hotel_agent."""
@@ -212,6 +310,23 @@ listeners:
       - {{id: hotel_agent, description: Finds and books hotels.}}
 {more}
 """
+
+
+@pytest.fixture(scope="session")
+def agency(
+    sample_agents: Callable[[float], AbstractContextManager[dict[str, str]]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """The travel example with its own agents, on free ports, for the whole session."""
+    with sample_agents(0) as urls:
+        yaml = (EXAMPLES / "travel/outerloop.yaml").read_text().replace("port: 8001", "port: 0")
+        for standard, url in zip(("10510", "10520", "10530"), urls.values(), strict=True):
+            yaml = yaml.replace(f"http://127.0.0.1:{standard}", url)
+        file = tmp_path_factory.mktemp("agency") / "outerloop.yaml"
+        file.write_text(yaml)
+        stack = start(file)
+        yield stack
+        assert stack.process.stop() == 0, stack.process.output
 
 
 @pytest.fixture(scope="session")

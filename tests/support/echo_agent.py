@@ -5,12 +5,16 @@ asks for something else:
 
     x-test-status: 429          status of the answer
     x-test-headers: JSON        headers of the answer, a list of pairs (they may repeat)
+    x-test-body: text           body of the answer
     x-test-sse: 5,0.2           that many events, that many seconds apart
     x-test-delay: 1.5           seconds before the answer
+    x-test-hold: now            wait for `POST /release/<x-request-id>` before the answer or, in a
+                                stream, after the first event
     x-test-abort: now           close the connection without an answer
     x-test-trailers: JSON       trailers of a chunked answer, a mapping
 
-`GET /requests` returns what came so far, `DELETE /requests` forgets it.
+`GET /requests` returns what came so far, `DELETE /requests` forgets it. `GET /running` returns the
+x-request-id of each request that is being answered: one whose connection breaks is no longer.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ class EchoAgent:
     def __init__(self, name: str) -> None:
         self.name = name
         self.seen: list[dict[str, Any]] = []
+        self.running: dict[str, asyncio.Event] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -45,7 +50,16 @@ class EchoAgent:
             "body": base64.b64encode(body).decode(),
         }
         self.seen.append(record)
-        return await self.answer(request, record)
+        request_id = request.headers.get("x-request-id", "")
+        self.running[request_id] = asyncio.Event()
+        try:
+            return await self.answer(request, record)
+        finally:
+            del self.running[request_id]
+
+    async def hold(self, request: web.Request) -> None:
+        if "x-test-hold" in request.headers:
+            await self.running[request.headers["x-request-id"]].wait()
 
     async def answer(self, request: web.Request, record: dict[str, Any]) -> web.StreamResponse:
         wish = request.headers.get
@@ -56,16 +70,20 @@ class EchoAgent:
         headers = CIMultiDict(json.loads(wish("x-test-headers", "[]")))
         if "x-test-sse" in request.headers:
             return await self.events(request, headers)
+        await self.hold(request)
         if "x-test-trailers" in request.headers:
             return await self.chunked(request, json.loads(request.headers["x-test-trailers"]))
-        status = int(wish("x-test-status", "200"))
-        return web.json_response(record, status=status, headers=headers)
+        body = wish("x-test-body", json.dumps(record)).encode("latin-1")
+        headers.setdefault("content-type", "application/json")
+        return web.Response(body=body, status=int(wish("x-test-status", "200")), headers=headers)
 
     async def events(self, request: web.Request, headers: CIMultiDict[str]) -> web.StreamResponse:
         count, pause = request.headers["x-test-sse"].split(",")
         response = web.StreamResponse(headers={"content-type": "text/event-stream", **headers})
         await response.prepare(request)
         for number in range(int(count)):
+            if number == 1:
+                await self.hold(request)
             if number:
                 await asyncio.sleep(float(pause))
             event = json.dumps({"agent": self.name, "number": number, "sent": time.time()})
@@ -88,6 +106,13 @@ class EchoAgent:
     async def requests(self, _request: web.Request) -> web.Response:
         return web.json_response(self.seen)
 
+    async def list_running(self, _request: web.Request) -> web.Response:
+        return web.json_response(list(self.running))
+
+    async def release(self, request: web.Request) -> web.Response:
+        self.running[request.match_info["id"]].set()
+        return web.Response()
+
     async def forget(self, _request: web.Request) -> web.Response:
         self.seen.clear()
         return web.Response()
@@ -98,8 +123,16 @@ async def main(name: str) -> None:
     app = web.Application(client_max_size=LIMIT)
     app.router.add_get("/requests", agent.requests)
     app.router.add_delete("/requests", agent.forget)
+    app.router.add_get("/running", agent.list_running)
+    app.router.add_post("/release/{id}", agent.release)
     app.router.add_route("*", "/{path:.*}", agent.handle)
-    runner = web.AppRunner(app, access_log=None, max_field_size=2**20, max_line_size=2**20)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        max_field_size=2**20,
+        max_line_size=2**20,
+        handler_cancellation=True,
+    )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
