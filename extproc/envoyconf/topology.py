@@ -107,16 +107,16 @@ def build(
     """Settle what Envoy runs for `config`.
 
     Args:
-        config: a valid configuration. Disabled agents do not exist here.
+        config: as `load` returns it: checked, and without disabled agents.
         processor: one address for each worker of the processor.
         admin: where Envoy's own admin listens: loopback or a unix socket, never public.
         system_ca: PEM file that https agents are checked against unless they name their own;
             default: this machine's.
 
     Raises:
-        ValueError: the URL of an agent cannot be used; the message names the agent.
+        ValueError: an agent has no `url`, which `load` does not let pass.
     """
-    agents = {agent.id: agent for agent in config.agents if agent.enabled}
+    agents = {agent.id: agent for agent in config.agents}
     ca = system_ca or system_ca_file()
     clusters = {agent.id: _cluster(agent, ca) for agent in agents.values()}
     return Topology(
@@ -132,11 +132,8 @@ def build(
 
 def _cluster(agent: Agent, system_ca: str) -> AgentCluster:
     if agent.url is None:
-        raise ValueError(f"agent {agent.id}: only agents with a url can be reached yet")
-    try:
-        origin = parse_origin(agent.url)
-    except ValueError as error:
-        raise ValueError(f"agent {agent.id}: {error}") from None
+        raise ValueError(f"agent {agent.id} has no url")
+    origin = parse_origin(agent.url)
     tls = ClientTls(agent.tls.ca or system_ca, agent.tls.certificate, agent.tls.key)
     return AgentCluster(
         # A slash cannot stand in an id, so that no two names can ever meet.
@@ -156,9 +153,7 @@ def _listener(
     clusters: Mapping[str, AgentCluster],
 ) -> AgentListener:
     routes = tuple(
-        _route(listener, agents[offered.id], clusters[offered.id])
-        for offered in listener.agents
-        if offered.id in agents
+        _route(listener, agents[offered.id], clusters[offered.id]) for offered in listener.agents
     )
     message_timeout = listener.decision_timeout + _DECISION_SLACK
     longest_step = max((route.timeout for route in routes), default=timedelta())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import yaml
 
 from extproc.envoyconf.resources.bootstrap import bootstrap
 from extproc.envoyconf.topology import Topology
+
+_HEADING: Final = "# Rendered by outerloop: a change belongs into the file this comes from.\n"
+_UNFOLDED: Final = 10_000
 
 
 def render(topology: Topology) -> str:
@@ -16,4 +21,5 @@ def render(topology: Topology) -> str:
     document = bootstrap(topology).to_dict(
         casing=str  # type: ignore[arg-type] # any callable will do; betterproto2's own write 5xx as 5_xx
     )
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    # Unfolded: one value, one line, so that a difference between two files is easy to read.
+    return _HEADING + yaml.safe_dump(document, sort_keys=False, width=_UNFOLDED)

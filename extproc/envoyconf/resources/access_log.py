@@ -49,7 +49,6 @@ def access_logs(listener: str, destination: str | None) -> list[accesslog.Access
         return []
     log_format = core.SubstitutionFormatString(
         json_format=Struct.from_dict({"listener": listener, **_FIELDS}),
-        json_format_options=core.JsonFormatOptions(sort_properties=False),
     )
     if destination == "stdout":
         name = "envoy.access_loggers.stdout"

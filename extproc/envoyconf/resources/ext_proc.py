@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from envoy_data_plane.envoy.config.common.mutation_rules import v3 as rules
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
-from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as previous_hosts
 from envoy_data_plane.envoy.type import v3 as http_type
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.resources.retries import processor_retries
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
 
 _WRITABLE: Final = (
     f"{names.HEADER_PREFIX}[a-z-]+",
     "content-length",  # a body that was replaced must have the right one
+    "content-type",  # of the processor's own answers, which these rules hold for too
+    "allow",
     names.HEADER_TRACEPARENT,
     names.HEADER_HOPS,
 )
-"""All that the processor may set: not the path, not the caller's credentials."""
+"""All that the processor may set, in requests and in its answers: no path, no credentials."""
 
 _WITHHELD: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key")
 """Request headers that the processor has no use for and never sees."""
@@ -44,7 +45,7 @@ def external_processor(listener: AgentListener) -> Any:
         ext_proc.ExternalProcessor(
             grpc_service=core.GrpcService(
                 envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=PROCESSOR_CLUSTER),
-                retry_policy=_stream_retries(),
+                retry_policy=processor_retries(),
             ),
             failure_mode_allow=False,
             status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
@@ -65,24 +66,6 @@ def external_processor(listener: AgentListener) -> Any:
                     untyped=[names.METADATA_NAMESPACE]
                 )
             ),
-            stat_prefix=names.METADATA_NAMESPACE,
+            stat_prefix=PROCESSOR_CLUSTER,
         )
-    )
-
-
-def _stream_retries() -> core.RetryPolicy:
-    """Return when another worker is asked: only before the first one has answered anything."""
-    return core.RetryPolicy(
-        retry_on="connect-failure,refused-stream,reset,unavailable,reset-before-request",
-        num_retries=3,
-        retry_back_off=core.BackoffStrategy(
-            base_interval=timedelta(milliseconds=20), max_interval=timedelta(milliseconds=100)
-        ),
-        retry_host_predicate=[
-            core.RetryPolicyRetryHostPredicate(
-                name="envoy.retry_host_predicates.previous_hosts",
-                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
-            )
-        ],
-        host_selection_retry_max_attempts=5,
     )

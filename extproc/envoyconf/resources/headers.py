@@ -11,10 +11,10 @@ from envoy_data_plane.envoy.extensions.filters.http.header_mutation import v3 as
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import (
     v3 as early_header_mutation,
 )
-from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.resources.matchers import matching
 
 VARIANT_KEY: Final = "variant"
 """In the metadata of a cluster: which variant of its agent it is."""
@@ -69,9 +69,9 @@ def early_mutation(listener: str) -> core.TypedExtensionConfig:
 
 
 def to_client(level: Literal["none", "basic", "full"]) -> Any:
-    """Return the filter that tells the client what was decided, on every answer.
+    """Return the filter that tells the client what was decided, on errors too.
 
-    A client's `x-request-id` is told apart from an agent's own: the former goes back.
+    What is not known adds no header. The `x-request-id` is the request's, not an agent's own.
     """
     formats = {"none": {}, "basic": _BASIC, "full": _FULL}[level]
     mutations = [
@@ -96,7 +96,5 @@ def from_agent() -> Any:
 
 def _remove_matching(expression: str) -> rules.HeaderMutation:
     return rules.HeaderMutation(
-        remove_on_match=rules.HeaderMutationRemoveOnMatch(
-            key_matcher=matcher.StringMatcher(safe_regex=matcher.RegexMatcher(regex=expression))
-        )
+        remove_on_match=rules.HeaderMutationRemoveOnMatch(key_matcher=matching(expression))
     )

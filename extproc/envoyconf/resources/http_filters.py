@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from envoy_data_plane.envoy.config.core import v3 as core
-from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.common.set_filter_state import (
     v3 as filter_state_value,
 )
@@ -14,12 +13,12 @@ from envoy_data_plane.envoy.extensions.filters.http.health_check import v3 as he
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as filter_state
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
-from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
 from extproc.envoyconf.resources import headers
 from extproc.envoyconf.resources.ext_proc import external_processor
+from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.topology import AgentListener, Topology
 
 BUFFER: Final = "envoy.filters.http.buffer"
@@ -34,7 +33,7 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
     filters = [
         # First, so that it sees every answer last: agents', the processor's and Envoy's own.
         ("envoy.filters.http.header_mutation", headers.to_client(topology.response_headers)),
-        # Before anything that may answer: error shapes and the access log read it.
+        # Before anything that may answer: the access log reads it.
         ("envoy.filters.http.set_filter_state", _path_state()),
         # Before the processor: liveness does not depend on it.
         ("envoy.filters.http.health_check", _health_check()),
@@ -65,13 +64,10 @@ def _path_state() -> Any:
 
 
 def _health_check() -> Any:
-    def exactly(header: str, value: str) -> route.HeaderMatcher:
-        return route.HeaderMatcher(name=header, string_match=matcher.StringMatcher(exact=value))
-
     return Any.pack(
         health_check.HealthCheck(
             pass_through_mode=False,
-            headers=[exactly(":method", "GET"), exactly(":path", names.PATH_HEALTH)],
+            headers=[header_is(":method", "GET"), header_is(":path", names.PATH_HEALTH)],
         )
     )
 

@@ -19,6 +19,7 @@ from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.headers import early_mutation
 from extproc.envoyconf.resources.http_filters import http_filters
 from extproc.envoyconf.resources.local_replies import local_reply_config
+from extproc.envoyconf.resources.matchers import matching
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.topology import AgentListener, Topology
 
@@ -63,11 +64,15 @@ def connection_manager(listener: AgentListener, topology: Topology) -> hcm.HttpC
     limits = topology.limits
     return hcm.HttpConnectionManager(
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
-        stat_prefix=listener.name,
+        stat_prefix=f"agents.{listener.name}",
         route_config=route_configuration(listener),
         http_filters=http_filters(listener, topology),
         common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=_CONNECTION_IDLE),
-        http_protocol_options=core.Http1ProtocolOptions(enable_trailers=True),
+        http_protocol_options=core.Http1ProtocolOptions(
+            enable_trailers=True,
+            # Without upgrades a request for one is an ordinary request (RFC 9110, section 7.8).
+            ignore_http_11_upgrade=[matching(".*")],
+        ),
         http2_protocol_options=core.Http2ProtocolOptions(
             # One bad request must not end its neighbours on the connection.
             override_stream_error_on_invalid_http_message=True

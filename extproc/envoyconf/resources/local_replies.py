@@ -13,33 +13,47 @@ from envoy_data_plane.google.protobuf import Any
 from extproc import names
 from extproc.apis.errors import error_body
 from extproc.envoyconf.resources.headers import header_option
-from extproc.envoyconf.resources.http_filters import PATH_STATE
 from extproc.errors import GATEWAY_ERRORS, GatewayError, Reject
 
 _DETAILS: Final = "response.code_details"
+
+
+def _one_of(*reasons: str) -> str:
+    return f"{_DETAILS} in {list(reasons)}"
+
+
 _RESET: Final = f"{_DETAILS}.startsWith('upstream_reset_before_response_started')"
+_TIMEOUTS: Final = _one_of(
+    "request_header_timeout",
+    "request_overall_timeout",
+    "stream_idle_timeout",
+    "response_timeout",
+    "upstream_response_timeout",
+    "upstream_per_try_timeout",
+)
+_MALFORMED: Final = (
+    f"{_DETAILS}.startsWith('http1.')",
+    f"{_DETAILS}.startsWith('http2.')",
+    _one_of("missing_host_header", "low_version", "absolute_path_rejected"),
+    _one_of("missing_path_rejected", "path_normalization_failed", "upgrade_failed"),
+)
 
-
-def _reset_by(reason: str) -> str:
-    return f"{_RESET} && {_DETAILS}.contains('{{{reason}')"
-
-
-# CEL over Envoy's reason for an answer, the first that holds counts. The processor's own answers
-# have other reasons, match nothing, and so pass as they are.
+# CEL over Envoy's reason for an answer; the first that holds counts. The processor's own answers
+# give other reasons, hold nowhere, and so pass as they are.
 _CAUSES: Final = (
-    ("decision_timeout", f"{_DETAILS}.contains('per-message_timeout_exceeded')"),
+    ("decision_timeout", _one_of("ext_proc_error_per-message_timeout_exceeded")),
     ("processor_unavailable", f"{_DETAILS}.startsWith('ext_proc_error')"),
-    ("request_too_large", f"{_DETAILS} == 'request_payload_too_large'"),
-    ("no_route", f"{_DETAILS} in ['direct_response', 'route_not_found', 'cluster_not_found']"),
-    ("no_healthy_upstream", f"{_DETAILS} == 'no_healthy_upstream'"),
-    ("overloaded", _reset_by("overflow")),
-    ("upstream_unreachable", _reset_by("connection_failure")),
-    ("bad_upstream", _reset_by("protocol_error")),
+    ("request_too_large", _one_of("request_payload_too_large")),
+    ("no_route", _one_of("direct_response", "route_not_found", "cluster_not_found")),
+    ("no_healthy_upstream", _one_of("no_healthy_upstream")),
+    ("overloaded", f"{_RESET} && {_DETAILS}.contains('{{overflow')"),
+    ("upstream_unreachable", f"{_RESET} && {_DETAILS}.contains('connection_failure')"),
+    ("bad_upstream", f"{_RESET} && {_DETAILS}.contains('{{protocol_error')"),
     ("upstream_reset", _RESET),
-    ("upstream_timeout", f"{_DETAILS} in ['response_timeout', 'upstream_per_try_timeout']"),
-    ("headers_too_large", "response.code == 431"),
-    ("request_timeout", "response.code == 408"),
-    ("bad_request", "response.code == 400"),
+    ("request_timeout", f"response.code == 408 && {_TIMEOUTS}"),
+    ("upstream_timeout", _TIMEOUTS),
+    ("headers_too_large", f"response.code == 431 && {_DETAILS}.startsWith('http')"),
+    ("bad_request", " || ".join(_MALFORMED)),
 )
 
 _OF_AN_AGENT: Final = frozenset(
@@ -56,13 +70,14 @@ _OF_AN_AGENT: Final = frozenset(
 
 def local_reply_config() -> hcm.LocalReplyConfig:
     """Return the answers of `GATEWAY_ERRORS`, each in the shape of both APIs."""
-    asked = f"filter_state['{PATH_STATE}'].startsWith('{names.PATH_MESSAGES}')"
+    # Not at its start: by then the path may carry the prefix of an agent's url.
+    asked = f"request.url_path.contains('{names.PATH_MESSAGES}')"
     return hcm.LocalReplyConfig(
         mappers=[
             _mapper(GATEWAY_ERRORS[code], path, condition)
             for code, cause in _CAUSES
             for path, condition in (
-                (names.PATH_MESSAGES, f"{cause} && {asked}"),
+                (names.PATH_MESSAGES, f"({cause}) && {asked}"),
                 (names.PATH_CHAT, cause),
             )
         ]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from envoy_data_plane.envoy.config.route import v3 as route
-from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as previous_hosts
-from envoy_data_plane.envoy.type.matcher import v3 as matcher
-from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.config.model.agents import Retries
 from extproc.envoyconf.resources.http_filters import buffer_disabled
+from extproc.envoyconf.resources.matchers import header_is
+from extproc.envoyconf.resources.retries import agent_retries
 from extproc.envoyconf.topology import AgentListener, AgentRoute
 from extproc.errors import GATEWAY_ERRORS
 
@@ -32,7 +30,7 @@ def _to_agent(to: AgentRoute) -> route.Route:
         name=f"agent/{to.agent}",
         match=route.RouteMatch(
             prefix=_API_ROOT,
-            headers=[_header(names.HEADER_AGENT, to.agent)],
+            headers=[header_is(names.HEADER_AGENT, to.agent)],
         ),
         route=route.RouteAction(
             cluster=to.cluster,
@@ -41,7 +39,7 @@ def _to_agent(to: AgentRoute) -> route.Route:
             append_x_forwarded_host=True,
             timeout=to.timeout,
             idle_timeout=to.idle_timeout,
-            retry_policy=_retry_policy(to.retries),
+            retry_policy=agent_retries(to.retries),
         ),
     )
 
@@ -52,43 +50,20 @@ def _undecided() -> list[route.Route]:
     Only bodies that can be a conversation are waited for: all else is refused at the headers.
     """
     conversations = [
-        route.Route(
-            name=f"undecided{path}",
-            match=route.RouteMatch(path=path, headers=[_header(":method", "POST")]),
-            direct_response=_NOWHERE,
-        )
+        route.RouteMatch(path=path, headers=[header_is(":method", "POST")])
         for path in (names.PATH_CHAT, names.PATH_MESSAGES, names.PATH_RESPONSES)
     ]
-    rest = route.Route(
-        name="undecided",
-        match=route.RouteMatch(prefix="/"),
-        direct_response=_NOWHERE,
-        typed_per_filter_config=buffer_disabled(),
-    )
-    return [*conversations, rest]
-
-
-def _retry_policy(retries: Retries) -> route.RetryPolicy | None:
-    if not retries.num_retries or not retries.retry_on:
-        return None
-    statuses = [int(each) for each in retries.retry_on if str(each).isdigit()]
-    conditions = [str(each) for each in retries.retry_on if not str(each).isdigit()]
-    if statuses and "retriable-status-codes" not in conditions:
-        conditions.append("retriable-status-codes")
-    return route.RetryPolicy(
-        retry_on=",".join(conditions),
-        num_retries=retries.num_retries,
-        per_try_timeout=retries.per_try_timeout,
-        retriable_status_codes=statuses,
-        retry_host_predicate=[
-            route.RetryPolicyRetryHostPredicate(
-                name="envoy.retry_host_predicates.previous_hosts",
-                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
+    others = [
+        route.RouteMatch(prefix="/"),
+        # CONNECT has no path, so that no prefix matches it.
+        route.RouteMatch(connect_matcher=route.RouteMatchConnectMatcher()),
+    ]
+    return [
+        *(route.Route(match=match, direct_response=_NOWHERE) for match in conversations),
+        *(
+            route.Route(
+                match=match, direct_response=_NOWHERE, typed_per_filter_config=buffer_disabled()
             )
-        ],
-        host_selection_retry_max_attempts=5,
-    )
-
-
-def _header(name: str, value: str) -> route.HeaderMatcher:
-    return route.HeaderMatcher(name=name, string_match=matcher.StringMatcher(exact=value))
+            for match in others
+        ),
+    ]

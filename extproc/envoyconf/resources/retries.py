@@ -1,0 +1,58 @@
+"""When Envoy sends something again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as previous_hosts
+from envoy_data_plane.google.protobuf import Any
+
+from extproc.config.model.agents import Retries
+
+_PREVIOUS_HOSTS: Final = "envoy.retry_host_predicates.previous_hosts"
+_SELECTION_ATTEMPTS: Final = 5
+"""How often another host is drawn before one that failed is taken again."""
+
+
+def agent_retries(retries: Retries) -> route.RetryPolicy | None:
+    """Return the policy of a route, on another host where there is one; None for no retries."""
+    if not retries.num_retries or not retries.retry_on:
+        return None
+    conditions = [each for each in retries.retry_on if isinstance(each, str)]
+    statuses = [each for each in retries.retry_on if isinstance(each, int)]
+    if statuses:
+        conditions.append("retriable-status-codes")
+    return route.RetryPolicy(
+        retry_on=",".join(conditions),
+        num_retries=retries.num_retries,
+        per_try_timeout=retries.per_try_timeout,
+        retriable_status_codes=statuses,
+        retry_host_predicate=[
+            route.RetryPolicyRetryHostPredicate(
+                name=_PREVIOUS_HOSTS,
+                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
+            )
+        ],
+        host_selection_retry_max_attempts=_SELECTION_ATTEMPTS,
+    )
+
+
+def processor_retries() -> core.RetryPolicy:
+    """Return when another worker is asked: only before the first one has answered anything."""
+    return core.RetryPolicy(
+        retry_on="connect-failure,refused-stream,reset,unavailable,reset-before-request",
+        num_retries=3,
+        retry_back_off=core.BackoffStrategy(
+            base_interval=timedelta(milliseconds=20), max_interval=timedelta(milliseconds=100)
+        ),
+        retry_host_predicate=[
+            core.RetryPolicyRetryHostPredicate(
+                name=_PREVIOUS_HOSTS,
+                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
+            )
+        ],
+        host_selection_retry_max_attempts=_SELECTION_ATTEMPTS,
+    )

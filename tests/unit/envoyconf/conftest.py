@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from extproc.config.model.root import Config
+from extproc.envoyconf.address import PipeAddress
+from extproc.envoyconf.topology import Topology, build
+
+Make = Callable[..., Topology]
+
+
+@pytest.fixture
+def make_topology() -> Make:
+    """Build a topology of the agents given (default: one), all offered by one listener."""
+
+    def make(
+        *agents: dict[str, Any], listener: dict[str, Any] | None = None, **rest: Any
+    ) -> Topology:
+        chosen = agents or ({"id": "weather", "url": "http://127.0.0.1:10510"},)
+        config = Config.model_validate(
+            {
+                "version": "v1",
+                "agents": chosen,
+                "listeners": [
+                    {
+                        "name": "travel",
+                        "port": 8001,
+                        "agents": [{"id": agent["id"]} for agent in chosen],
+                        **(listener or {}),
+                    }
+                ],
+                **rest,
+            }
+        )
+        return build(
+            config,
+            processor=(PipeAddress("/run/worker-0.sock"),),
+            admin=PipeAddress("/run/envoy.sock"),
+            system_ca="/etc/ca.pem",
+        )
+
+    return make

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
+from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
+
+from extproc.envoyconf.address import PipeAddress, SocketAddress
+from extproc.envoyconf.resources.addresses import load_assignment
+from extproc.envoyconf.resources.clusters import agent_cluster, processor_cluster
+from extproc.envoyconf.topology import Topology
+
+Make = Callable[..., Topology]
+Cluster = Callable[..., cluster_v3.Cluster]
+
+
+@pytest.fixture
+def make_cluster(make_topology: Make) -> Cluster:
+    def make(url: str = "http://127.0.0.1:80", **keys: Any) -> cluster_v3.Cluster:
+        topology = make_topology({"id": "weather", "url": url, **keys})
+        return agent_cluster(topology.clusters[0])
+
+    return make
+
+
+def http_options(cluster: cluster_v3.Cluster) -> upstreams.HttpProtocolOptions:
+    (packed,) = cluster.typed_extension_protocol_options.values()
+    options = packed.unpack()
+    assert isinstance(options, upstreams.HttpProtocolOptions)
+    return options
+
+
+@pytest.mark.parametrize(
+    ("url", "discovery", "host"),
+    [
+        ("http://10.0.0.7:80", "STATIC", "10.0.0.7"),
+        ("http://[::1]:80", "STATIC", "::1"),
+        ("http://localhost:80", "STATIC", "127.0.0.1"),
+        ("http://agents.example:80", "STRICT_DNS", "agents.example"),
+    ],
+)
+def test_names_are_resolved_and_literals_are_not(
+    make_cluster: Cluster, url: str, discovery: str, host: str
+) -> None:
+    cluster = make_cluster(url)
+    assert cluster.type is not None
+    assert cluster.type.name == discovery
+    assert cluster.load_assignment == load_assignment("agent/weather", SocketAddress(host, 80))
+
+
+def test_breakers_are_the_configurations(make_cluster: Cluster) -> None:
+    keys = {"max_connections": 1, "max_pending_requests": 2, "max_requests": 3, "max_retries": 0}
+    breakers = make_cluster(circuit_breaker=keys).circuit_breakers
+    assert breakers is not None
+    (threshold,) = breakers.thresholds
+    assert {key: getattr(threshold, key) for key in keys} == keys
+
+
+def test_an_agents_own_500_never_ejects_its_host(make_cluster: Cluster) -> None:
+    detection = make_cluster(outlier_detection={"max_ejection_percent": 50}).outlier_detection
+    assert detection is not None
+    assert detection.consecutive_gateway_failure == 5
+    assert detection.enforcing_consecutive_gateway_failure == 100
+    assert detection.enforcing_consecutive_5xx == 0
+    assert detection.enforcing_success_rate == 0
+    assert detection.max_ejection_percent == 50
+
+
+def test_outlier_detection_can_be_turned_off(make_cluster: Cluster) -> None:
+    keys = {"consecutive_gateway_failure": 0}
+    assert make_cluster(outlier_detection=keys).outlier_detection is None
+
+
+def test_idle_connections_are_closed_before_common_servers_close_them(
+    make_cluster: Cluster,
+) -> None:
+    common = http_options(make_cluster()).common_http_protocol_options
+    assert common is not None
+    assert common.idle_timeout == timedelta(seconds=4)
+
+
+def test_http_1_with_trailers_unless_http_2_is_asked_for(make_cluster: Cluster) -> None:
+    version = http_options(make_cluster()).explicit_http_config
+    assert version is not None
+    assert version.http_protocol_options is not None
+    assert version.http_protocol_options.enable_trailers
+    version = http_options(make_cluster(http2=True)).explicit_http_config
+    assert version is not None
+    assert version.http2_protocol_options is not None
+
+
+def test_an_agents_answer_is_stripped_of_our_headers(make_cluster: Cluster) -> None:
+    assert [each.name for each in http_options(make_cluster()).http_filters] == [
+        "envoy.filters.http.header_mutation",
+        "envoy.filters.http.upstream_codec",
+    ]
+
+
+def test_only_https_is_tls(make_cluster: Cluster) -> None:
+    assert make_cluster("http://a").transport_socket is None
+    assert make_cluster("https://a").transport_socket is not None
+
+
+def test_each_worker_is_an_endpoint_and_is_checked_each_second(make_topology: Make) -> None:
+    cluster = processor_cluster(make_topology())
+    worker = PipeAddress("/run/worker-0.sock")
+    assert cluster.load_assignment == load_assignment("processor", worker)
+    (check,) = cluster.health_checks
+    assert check.interval == check.no_traffic_interval == timedelta(seconds=1)
+    assert check.grpc_health_check is not None
+    service = "envoy.service.ext_proc.v3.ExternalProcessor"
+    assert check.grpc_health_check.service_name == service
+
+
+def test_the_processor_is_never_the_narrowest_part(make_topology: Make) -> None:
+    topology = make_topology(limits={"max_connections": 60_000, "max_request_bytes": "5MiB"})
+    cluster = processor_cluster(topology)
+    assert cluster.per_connection_buffer_limit_bytes == 5 * 2**20
+    assert cluster.circuit_breakers is not None
+    (threshold,) = cluster.circuit_breakers.thresholds
+    limits = (threshold.max_requests, threshold.max_pending_requests, threshold.max_retries)
+    assert limits == (60_000,) * 3
+
+
+def test_the_processor_speaks_http_2(make_topology: Make) -> None:
+    version = http_options(processor_cluster(make_topology())).explicit_http_config
+    assert version is not None
+    assert version.http2_protocol_options is not None

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from envoy_data_plane.envoy.config.route import v3 as route
+
+from extproc.envoyconf.resources.http_filters import buffer_disabled
+from extproc.envoyconf.resources.matchers import header_is
+from extproc.envoyconf.resources.routes import route_configuration
+from extproc.envoyconf.topology import Topology
+
+Make = Callable[..., Topology]
+
+
+def split(topology: Topology) -> tuple[list[route.Route], list[route.Route]]:
+    """Return the routes to agents and the rest, of which each comes after the former."""
+    (host,) = route_configuration(topology.listeners[0]).virtual_hosts
+    assert host.domains == ["*"]
+    agents = [each for each in host.routes if each.route is not None]
+    rest = host.routes[len(agents) :]
+    assert host.routes[: len(agents)] == agents
+    return agents, rest
+
+
+def test_an_agent_is_reached_by_the_processors_header_alone(make_topology: Make) -> None:
+    agents, _ = split(make_topology({"id": "weather", "url": "http://a:81"}))
+    (weather,) = agents
+    assert weather.match == route.RouteMatch(
+        prefix="/v1/", headers=[header_is("x-outerloop-agent", "weather")]
+    )
+    assert weather.route is not None
+    assert weather.route.cluster == "agent/weather"
+    assert weather.route.host_rewrite_literal == "a:81"
+    assert weather.route.append_x_forwarded_host
+    assert weather.route.prefix_rewrite == ""
+
+
+def test_the_path_of_a_url_comes_first(make_topology: Make) -> None:
+    agents, _ = split(make_topology({"id": "weather", "url": "http://a/team/v1"}))
+    assert agents[0].route is not None
+    assert agents[0].route.prefix_rewrite == "/team/v1/"
+
+
+def test_timeouts_and_retries_are_the_agents(make_topology: Make) -> None:
+    keys = {"timeout": "20s", "idle_timeout": "4s", "retries": {"num_retries": 0}}
+    agents, _ = split(make_topology({"id": "weather", "url": "http://a", **keys}))
+    action = agents[0].route
+    assert action is not None
+    assert action.timeout == timedelta(seconds=20)
+    assert action.idle_timeout == timedelta(seconds=4)
+    assert action.retry_policy is None
+
+
+def test_without_a_decision_every_request_is_denied(make_topology: Make) -> None:
+    _, rest = split(make_topology())
+    assert [each.direct_response and each.direct_response.status for each in rest] == [503] * 5
+    assert rest[-2].match == route.RouteMatch(prefix="/")
+    assert rest[-1].match is not None
+    assert rest[-1].match.connect_matcher is not None
+
+
+def test_only_posts_on_the_three_paths_wait_for_their_bodies(make_topology: Make) -> None:
+    _, rest = split(make_topology())
+    waiting = [each.match for each in rest if not each.typed_per_filter_config]
+    assert waiting == [
+        route.RouteMatch(path=path, headers=[header_is(":method", "POST")])
+        for path in ("/v1/chat/completions", "/v1/messages", "/v1/responses")
+    ]
+    others = rest[len(waiting) :]
+    assert all(each.typed_per_filter_config == buffer_disabled() for each in others)
