@@ -14,7 +14,7 @@ from extproc.config.yaml_source import Node
 
 VERSIONS: Final = ("v1", "v0.3.0", "v0.4.0")
 
-_TOP_KEYS: Final = (
+TOP_KEYS: Final = (
     "endpoints",
     "llm_providers",
     "mode",
@@ -31,14 +31,17 @@ _TOP_KEYS: Final = (
     "state_storage",
     "system_prompt",
 )
-_LISTENER_KEYS: Final = ("router", "max_retries", "message_format", "model_providers")
-_TRACING_KEYS: Final = (
+LISTENER_KEYS: Final = ("router", "max_retries", "message_format", "model_providers")
+TRACING_KEYS: Final = (
     "custom_attributes",
     "exporters",
-    "opentracing_grpc_endpoint",
     "sampling_rate",
     "trace_arch_internal",
 )
+_PROVIDERS: Final = ("model_providers", "llm_providers")
+_OLD_LISTENERS: Final = {"ingress_traffic": "prompt", "egress_traffic": "model"}
+"""Keys of the older form of `listeners`, a mapping, and what type they have since."""
+
 _ORCHESTRATOR_OVERRIDES: Final = ("agent_orchestration_model", "orchestrator_model")
 _API_PATH: Final = re.compile(r"(.*)/(?:chat/completions|messages|responses)/?")
 
@@ -75,7 +78,7 @@ class _Translator:
         self._agent_urls()
         self._tracing()
         self._orchestrator_model()
-        self._drop((), _TOP_KEYS)
+        self._drop((), TOP_KEYS)
 
     def _version(self) -> None:
         """Settle the version, so that a wrong one does not hide other faults."""
@@ -96,41 +99,34 @@ class _Translator:
         if listeners is None:
             return
         for part, listener in reversed(list(listeners.children())):
-            if not isinstance(part, int):
-                self._drop_loudly(listener, f"the listener {part!r} (Plano's old form)")
-                self.tree = self.tree.put(("listeners", part), None)
-            elif _text(listener, "type") in ("model", "prompt"):
-                kind = _text(listener, "type")
-                self._drop_loudly(listener, f"a listener of type {kind}")
+            kind = _OLD_LISTENERS.get(str(part)) or _text(listener, "type")
+            if kind in _OLD_LISTENERS.values():
+                message = f"a listener of type {kind} is NOT SERVED: only those of type agent are"
+                self._warn(listener, message)
                 self.tree = self.tree.put(("listeners", part), None)
             else:
                 self._listener(("listeners", part), listener)
         remaining = self.tree.child("listeners")
         if listeners.value and remaining and not remaining.value:
             self._error(listeners, "no listener of type agent is left to serve", at_key=True)
-            self.tree = self.tree.put(("listeners",), None)
-
-    def _drop_loudly(self, listener: Node, what: str) -> None:
-        message = f"{what} is NOT SERVED: Outerloop serves listeners of type agent only"
-        self._warn(listener, message)
 
     def _listener(self, location: Location, listener: Node) -> None:
-        self._drop(location, _LISTENER_KEYS)
-        self._filter_chain(location)
+        self._drop(location, LISTENER_KEYS)
+        self._rename(location, "filter_chain", "input_filters")
         agents = listener.child("agents")
         for part, _ in agents.children() if agents else ():
-            self._filter_chain((*location, "agents", part))
+            self._rename((*location, "agents", part), "filter_chain", "input_filters")
 
-    def _filter_chain(self, location: Location) -> None:
-        """`filter_chain` is the older name of `input_filters`."""
-        old = self.tree.at((*location, "filter_chain"))
-        if old is None:
+    def _rename(self, location: Location, old: str, new: str) -> None:
+        """Take a key under the name that it has here."""
+        node = self.tree.at((*location, old))
+        if node is None:
             return
-        if self.tree.at((*location, "input_filters")):
-            self._error(old, "means the same as `input_filters`: write one of them", at_key=True)
+        if self.tree.at((*location, new)):
+            self._error(node, f"means the same as `{new}`: write one of them", at_key=True)
         else:
-            self.tree = self.tree.put((*location, "input_filters"), old)
-        self.tree = self.tree.put((*location, "filter_chain"), None)
+            self.tree = self.tree.put((*location, new), node)
+        self.tree = self.tree.put((*location, old), None)
 
     def _filters(self) -> None:
         filters = self.tree.child("filters")
@@ -148,53 +144,67 @@ class _Translator:
                 self.tree = self.tree.put(("agents", part, "url"), replace(url, value=match[1]))
 
     def _tracing(self) -> None:
-        endpoint = self.tree.at(("tracing", "opentracing_grpc_endpoint"))
-        if endpoint and self.tree.at(("tracing", "otlp_endpoint")) is None:
-            self.tree = self.tree.put(("tracing", "otlp_endpoint"), endpoint)
-            self.tree = self.tree.put(("tracing", "opentracing_grpc_endpoint"), None)
-        self._drop(("tracing",), _TRACING_KEYS)
+        self._rename(("tracing",), "opentracing_grpc_endpoint", "otlp_endpoint")
+        self._drop(("tracing",), TRACING_KEYS)
 
     def _orchestrator_model(self) -> None:
         """`overrides` may name the model that decides, and `model_providers` where it is."""
-        overrides = self.tree.child("overrides")
-        if overrides is None or not isinstance(overrides.value, dict):
-            return
-        name = next(filter(None, map(overrides.child, _ORCHESTRATOR_OVERRIDES)), None)
-        provider = self._provider(name) if name else None
-        url = provider.child("base_url") if provider else None
-        if name and provider and url and self.tree.child("orchestrator") is None:
-            model = {
-                "url": url,
-                "name": replace(name, value=_model_id(str(name.value))),
-                "access_key": provider.child("access_key"),
-            }
-            section = replace(name, value={key: node for key, node in model.items() if node})
-            strategy = replace(name, value="model")
-            orchestrator = replace(name, value={"strategy": strategy, "model": section})
-            self.tree = self.tree.put(("orchestrator",), orchestrator)
-            self.tree = self.tree.put(("overrides", str(name.path[-1])), None)
-        elif name:
-            self._warn(name, "has no effect: it needs a model provider with a `base_url`")
-            self.tree = self.tree.put(("overrides", str(name.path[-1])), None)
-        rest = self.tree.child("overrides")
-        self._drop(("overrides",), tuple(str(key) for key, _ in rest.children()) if rest else ())
-        self.tree = self.tree.put(("overrides",), None)
+        for key in _ORCHESTRATOR_OVERRIDES:
+            name = self.tree.at(("overrides", key))
+            location = self._provider(name) if name else None
+            if name and self.tree.child("orchestrator"):
+                self._warn(name, "has no effect: `orchestrator` says how to decide")
+            elif name and location:
+                self._decide_by(name, location)
+            elif name:
+                self._warn(name, "has no effect: it needs a model provider with a `base_url`")
+            if name:
+                self.tree = self.tree.put(("overrides", key), None)
+        self._drop_each(("overrides",))
 
-    def _provider(self, name: Node) -> Node | None:
-        for key in ("model_providers", "llm_providers"):
+    def _provider(self, name: Node) -> Location | None:
+        """Return where the provider of a model is, if it says at which address."""
+        for key in _PROVIDERS:
             providers = self.tree.child(key)
-            for _, provider in providers.children() if providers else ():
-                names = {_text(provider, "name"), _text(provider, "model")}
-                if _model_id(str(name.value)) in {_model_id(each) for each in names if each}:
-                    return provider
+            for part, provider in providers.children() if providers else ():
+                names = (_text(provider, "name"), _text(provider, "model"))
+                wanted = _model_id(str(name.value)) in [_model_id(each) for each in names if each]
+                if wanted and provider.child("base_url"):
+                    return (key, part)
         return None
+
+    def _decide_by(self, name: Node, location: Location) -> None:
+        provider = self.tree.at(location)
+        parts = {
+            "url": provider and provider.child("base_url"),
+            "name": replace(name, value=_model_id(str(name.value))),
+            "access_key": provider and provider.child("access_key"),
+        }
+        model = replace(name, value={key: node for key, node in parts.items() if node})
+        orchestrator = {"strategy": replace(name, value="model"), "model": model}
+        self.tree = self.tree.put(("orchestrator",), replace(name, value=orchestrator))
+        for key in ("base_url", "access_key", "model", "name"):
+            self.tree = self.tree.put((*location, key), None)
+        self._drop_each(location)
+        self._drop_each(location[:1])
+
+    def _drop_each(self, location: Location) -> None:
+        """Leave out what is left of a mapping or list, naming each part."""
+        node = self.tree.at(location)
+        parts = dict(node.children()) if node else {}
+        for child in parts.values():
+            if child.value != {}:
+                self._warn(child, NO_EFFECT)
+        if node and parts:
+            self.tree = self.tree.put(location, replace(node, value={}))
 
     def _drop(self, location: Location, keys: tuple[str, ...]) -> None:
         """Leave keys without a meaning here out of the tree, and say so."""
         for key in keys:
             node = self.tree.at((*location, key))
-            if node:
+            if node and node.value != {}:
                 self._warn(node, NO_EFFECT)
+            if node:
                 self.tree = self.tree.put((*location, key), None)
 
     def _warn(self, node: Node, message: str) -> None:

@@ -46,11 +46,13 @@ def loads(
     tree, unresolved = substitute(parse(text, file), os.environ if environ is None else environ)
     translation = translate(tree, file)
     tree = translation.tree
-    errors, warnings = _unresolved(tree, unresolved, file)
     live = {node.path: location for location, node in tree.walk()}
-    blank = frozenset(live[each.node.path] for each in unresolved if each.node.path in live)
-    validated = validate(tree, blank, file, base_dir or Path.cwd())
-    all_errors = in_order((*translation.errors, *errors, *validated.errors))
+    blank = {each: live[each.node.path] for each in unresolved if each.node.path in live}
+    errors, warnings = _unresolved(tree, unresolved, blank, file)
+    validated = validate(tree, frozenset(blank.values()), file, base_dir or Path.cwd())
+    said = {fault.path for fault in translation.errors}
+    unsaid = (fault for fault in validated.errors if fault.path not in said)
+    all_errors = in_order((*translation.errors, *errors, *unsaid))
     all_warnings = in_order((*translation.warnings, *warnings, *pending_warnings(tree, file)))
     if all_errors:
         raise ConfigError(all_errors, all_warnings)
@@ -81,14 +83,13 @@ def _file_error(path: Path, message: str) -> ConfigError:
 
 
 def _unresolved(
-    tree: Node, unresolved: tuple[Unresolved, ...], file: str
+    tree: Node, unresolved: tuple[Unresolved, ...], used: Mapping[Unresolved, Location], file: str
 ) -> tuple[list[Fault], list[Fault]]:
     """A variable that is not set is an error, but a warning where its key has no effect."""
     errors: list[Fault] = []
     warnings: list[Fault] = []
-    live = {node.path: location for location, node in tree.walk()}
     for each in unresolved:
-        location = live.get(each.node.path)
+        location = used.get(each)
         idle = location is None or pending(tree, location) or _is_disabled(tree, location)
         message = f"{path_text(each.node.path)}: {each.problem}"
         (warnings if idle else errors).append(each.node.fault(file, message))

@@ -27,15 +27,10 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "agents[].mirror": (),
     "agents[].health_check": (),
     "agents[].fallback": (),
-    "agents[].retries": (),
-    "agents[].circuit_breaker": (),
-    "agents[].outlier_detection": (),
     "agents[].model": (),
     "agents[].access_key": (),
     "agents[].headers": (),
     "agents[].forward_authorization": (),
-    "agents[].tls.certificate": (),
-    "agents[].tls.key": (),
     "filters": (),
     "orchestrator.strategy": ("embedded",),
     "orchestrator.model": (),
@@ -59,10 +54,14 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "limits.decompress": (),
     "observability.decisions": (),
     "observability.capture_prompts": (),
-    "admin": (),
     "egress": (),
     "tracing": (),
 }
+
+
+def has_effect(key: str) -> bool:
+    """Tell whether a key such as `agents[].url` does something whatever its value is."""
+    return key not in PENDING
 
 
 def pending(tree: Node, location: Location) -> bool:

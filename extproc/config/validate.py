@@ -57,7 +57,7 @@ def validate(tree: Node, blank: frozenset[Location], file: str, base_dir: Path) 
     try:
         config = Config.model_validate(known.data(), context=context)
     except ValidationError as error:
-        for each in _details(error):
+        for each in _details(error, known):
             if not any(_stands_in(location, each["loc"]) for location in blank):
                 errors.append(explain(known, each, file))
             if each["type"] != "extra_forbidden":
@@ -74,11 +74,18 @@ def _draft(tree: Node, context: dict[str, Any]) -> tuple[Config, Node]:
         try:
             return _Draft.model_validate(tree.data(), context=context), tree
         except ValidationError as error:
-            tree = _without(tree, (locate(tree, each["loc"])[0] for each in _details(error)))
+            tree = _without(tree, (locate(tree, each["loc"])[0] for each in _details(error, tree)))
 
 
-def _details(error: ValidationError) -> list[ErrorDetails]:
-    return error.errors(include_url=False, include_input=False)
+def _details(error: ValidationError, tree: Node) -> list[ErrorDetails]:
+    """Return what pydantic found, but not that a list is short whose entries are all faulty."""
+    details = error.errors(include_url=False, include_input=False)
+    return [each for each in details if each["type"] != "too_short" or not _entries(tree, each)]
+
+
+def _entries(tree: Node, error: ErrorDetails) -> bool:
+    node = tree.at(error["loc"])
+    return node is not None and bool(node.value)
 
 
 def _without(tree: Node, locations: Iterable[Location]) -> Node:
@@ -93,7 +100,8 @@ def _without(tree: Node, locations: Iterable[Location]) -> Node:
 def _findings(
     config: Config, tree: Node, agents: frozenset[str], filters: frozenset[str]
 ) -> Iterator[Finding]:
-    disabled = frozenset(agent.id for agent in config.agents if not agent.enabled)
+    enabled = {agent.id for agent in config.agents if agent.enabled}
+    disabled = frozenset(agent.id for agent in config.agents) - enabled
     yield from check_agents(config, tree, agents)
     yield from check_filters(config)
     yield from check_orchestrator(config)

@@ -10,7 +10,7 @@ from extproc.config.checks.finding import Finding, repeated, unknown
 from extproc.config.faults import Location
 from extproc.config.model.agents import Agent, Upstream
 from extproc.config.model.root import Config
-from extproc.config.pending import PENDING
+from extproc.config.pending import has_effect
 from extproc.config.yaml_source import Node
 
 _WAYS: Final = ("url", "endpoints", "variants", "cluster", "service")
@@ -18,18 +18,16 @@ _HASHING: Final = ("ring_hash", "maglev")
 
 
 def check_agents(config: Config, tree: Node, agent_ids: frozenset[str]) -> Iterator[Finding]:
-    """Check the agents that are enabled, and the ids of all."""
-    ids = ((agent.id, ("agents", i, "id")) for i, agent in enumerate(config.agents))
-    yield from repeated(ids, "id")
-    for index, agent in enumerate(config.agents):
-        if agent.enabled:
-            location = ("agents", index)
-            yield from _ways(agent, location)
-            yield from _urls(agent, location)
-            yield from _variants(agent, location)
-            yield from _affinity(agent, location)
-            yield from _fallback(agent, location, tree, agent_ids)
-            yield from _client_certificate(agent, location)
+    """Check the agents that are enabled."""
+    enabled = [(agent, ("agents", i)) for i, agent in enumerate(config.agents) if agent.enabled]
+    yield from repeated(((agent.id, (*location, "id")) for agent, location in enabled), "id")
+    for agent, location in enabled:
+        yield from _ways(agent, location)
+        yield from _urls(agent, location)
+        yield from _variants(agent, location)
+        yield from _affinity(agent, location)
+        yield from _fallback(agent, location, tree, agent_ids)
+        yield from _client_certificate(agent, location)
 
 
 def _ways(agent: Agent, location: Location) -> Iterator[Finding]:
@@ -39,7 +37,7 @@ def _ways(agent: Agent, location: Location) -> Iterator[Finding]:
         at = (*location, ways[1]) if ways else location
         needs = tuple((*location, way) for way in _WAYS)
         yield Finding(at, f"needs exactly one of {', '.join(_WAYS)}{given}", bool(ways), needs)
-    elif f"agents[].{ways[0]}" in PENDING:
+    elif not has_effect(f"agents[].{ways[0]}"):
         message = f"needs `url`: in this version `{ways[0]}` has no effect"
         yield Finding((*location, ways[0]), message, at_key=True)
     if agent.failover and not (agent.url or agent.endpoints):

@@ -96,7 +96,6 @@ def _filters(listener: Listener, location: Location, tree: Node, ids: Ids) -> It
     for where, owner in chains:
         for key in ("input_filters", "output_filters"):
             names = [(name, (*where, key, i)) for i, name in enumerate(getattr(owner, key))]
-            yield from repeated(names, "filter")
             strange = (at for name, at in names if name not in ids.filters)
             yield from (unknown(tree, at, "filters") for at in strange)
 
@@ -109,7 +108,8 @@ def _rules(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iter
             yield Finding(where, "needs exactly one of agents, allow", needs=needs)
         for key in ("agents", "allow"):
             names = [(name, (*where, key, i)) for i, name in enumerate(getattr(rule, key) or ())]
-            yield from repeated(names, "agent")
+            if key == "agents":
+                yield from repeated(names, "agent")
             strange = (at for name, at in names if name not in ids.agents)
             yield from (unknown(tree, at, "agents") for at in strange)
         yield from _reach(rule, listener, where, ids)

@@ -19,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     ValidationInfo,
 )
@@ -46,6 +47,7 @@ _SIZE_UNITS: Final = {
 _HOST: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _URL_PATH: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BLANK: Final = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -91,13 +93,13 @@ def parse_identifier(value: str) -> str:
 
 def parse_url(value: str) -> str:
     """Check that `value` is an http or https URL of host, port and path. Raises ValueError."""
+    if _BLANK.search(value):
+        raise ValueError("must be a URL, without blanks")  # urlsplit drops tabs and line ends
     try:
         url = urlsplit(value)
         port = url.port
     except ValueError:
         raise ValueError("must be a URL; its host or port is not valid") from None
-    if value != value.strip() or _CONTROL.search(value):
-        raise ValueError("must be a URL without blanks around it")
     if url.scheme not in ("http", "https"):
         raise ValueError("must be a URL that begins with http:// or https://")
     if "@" in url.netloc:
@@ -174,14 +176,40 @@ def absolute(value: str, info: ValidationInfo) -> str:
     return str(base / value) if base else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Size = Annotated[int, BeforeValidator(parse_size)]
+def duration_text(value: timedelta) -> str:
+    """Write a duration in the largest unit that leaves no fraction: `5m`, `1500ms`."""
+    milliseconds = round(value.total_seconds() * 1000)
+    for unit in ("h", "m", "s"):
+        length = round(_DURATION_UNITS[unit] * 1000)
+        if milliseconds % length == 0:
+            return f"{milliseconds // length}{unit}"
+    return f"{milliseconds}ms"
+
+
+def size_text(value: int) -> str:
+    """Write a size in the largest binary unit that leaves no fraction: `32MiB`."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if value % _SIZE_UNITS[unit] == 0:
+            return f"{value // _SIZE_UNITS[unit]}{unit}"
+    return f"{value}B"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(duration_text, when_used="json"),
+]
+Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(size_text, when_used="json")]
 Identifier = Annotated[str, AfterValidator(parse_identifier)]
 Url = Annotated[str, AfterValidator(parse_url)]
 HeaderName = Annotated[str, AfterValidator(parse_header_name)]
 AddedHeader = Annotated[str, AfterValidator(parse_added_header)]
 HeaderValue = Annotated[str, AfterValidator(parse_header_value)]
-Secret = Annotated[SecretStr, AfterValidator(parse_secret)]
+Secret = Annotated[
+    SecretStr,
+    AfterValidator(parse_secret),
+    PlainSerializer(lambda _: "***", when_used="json"),
+]
 IpAddress = Annotated[str, AfterValidator(parse_ip_address)]
 FilePath = Annotated[str, AfterValidator(absolute)]
 Port = Annotated[int, Field(ge=0, le=65535)]

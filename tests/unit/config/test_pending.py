@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from extproc.config.faults import Location
+from extproc.config.pending import PENDING, has_effect, pattern, pending, pending_warnings
+from extproc.config.schema import sections
+from extproc.config.yaml_source import parse
+
+TREE = parse(
+    """
+agents:
+  - {id: a, url: x, mirror: {url: y}}
+orchestrator: {strategy: embedded, min_confidence: 0.5}
+listeners:
+  - {mode: observe, execution: sequential, input_filters: [], rules: [{agents: [a]}]}
+filters: [{id: guard}]
+""",
+    "f",
+)
+
+
+def test_every_row_names_a_key_that_exists() -> None:
+    keys = {
+        f"{at}.{name}".removeprefix(".") for at, each in sections() for name in each.model_fields
+    }
+    assert set(PENDING) - keys == set()
+
+
+def test_keys_that_are_set_are_named_once_each() -> None:
+    assert [fault.message for fault in pending_warnings(TREE, "f")] == [
+        "agents[0].mirror: accepted, but has no effect yet",
+        "listeners[0].mode: accepted, but has no effect yet",
+        "listeners[0].rules: accepted, but has no effect yet",
+        "filters: accepted, but has no effect yet: nothing is filtered",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        (("agents", 0, "url"), False),
+        (("agents", 0, "mirror"), True),
+        (("agents", 0, "mirror", "url"), True),
+        (("orchestrator", "strategy"), False),
+        (("listeners", 0, "mode"), True),
+        (("listeners", 0, "execution"), False),
+        (("filters", 0, "id"), True),
+    ],
+)
+def test_what_stands_in_a_pending_key_has_no_effect(location: Location, expected: bool) -> None:
+    assert pending(TREE, location) is expected
+
+
+def test_a_key_has_an_effect_when_its_row_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not has_effect("agents[].mirror")
+    monkeypatch.setattr("extproc.config.pending.PENDING", {})
+    assert has_effect("agents[].mirror")
+    assert pending_warnings(TREE, "f") == []
+
+
+def test_any_index_is_the_same_key() -> None:
+    assert pattern(("listeners", 12, "agents", 0, "id")) == "listeners[].agents[].id"
+
+
+@pytest.mark.parametrize(
+    ("way", "value"), [("endpoints", "['http://h']"), ("cluster", "c"), ("service", "'a.b:1'")]
+)
+def test_an_agent_needs_a_url_until_other_ways_land(
+    expect_errors: Callable[..., None], monkeypatch: pytest.MonkeyPatch, way: str, value: str
+) -> None:
+    monkeypatch.setattr("extproc.config.pending.PENDING", {f"agents[].{way}": ()})
+    expect_errors(
+        f"""
+version: v1
+agents: [{{id: a, ►{way}: {value}}}]
+listeners: [{{name: l, port: 1, agents: [{{id: a}}]}}]
+""",
+        "needs `url`: in this version",
+    )
