@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -49,8 +51,8 @@ listeners:
 ## How values are written
 
 - **Environment.** `$VAR` and `${VAR}` in any text are replaced from the environment of the process;
-  `$$` is a dollar. A variable that is not set is a fault. Names and values of keys that have no
-  effect are not needed. What came from the environment is never shown in a fault.
+  `$$` is a dollar. A variable that is not set is a fault, or a warning where its key has no effect.
+  What came from the environment is never shown in a fault.
 - **Durations** have a unit: `250ms`, `30s`, `1.5m`, `1h`. A bare number is seconds.
 - **Sizes** have a unit: `500KB` (1000), `32MiB` (1024), `1GiB`. A bare number is bytes.
 - **URLs** begin with `http://` or `https://` and have no user name, password, query or fragment. An
@@ -65,15 +67,21 @@ that is accepted but does nothing is named in a warning; below it is marked *no 
 
 ## Files of Plano
 
-Agent files of Plano (`version: v0.3.0` and `v0.4.0`) load unchanged. What has a meaning here works:
-`agents`, `filters`, listeners of type `agent` with their agents and filters (`filter_chain` is the
-older name of `input_filters`), and `tracing`, whose `opentracing_grpc_endpoint` is our
-`otlp_endpoint`. The model that `overrides.agent_orchestration_model` names becomes
-`orchestrator.model`, where its provider has a `base_url`. A path such as `/v1/chat/completions` at
-the end of an agent's url is left out, for the request brings it.
+Agent files of Plano (`version: v0.3.0` and `v0.4.0`) load unchanged:
 
-Listeners of type `model` and `prompt` are **not served**; a file that has no other is a fault.
-These keys have no effect, and each is named in a warning:
+- `agents`, `filters` and listeners of type `agent` mean what they mean below; `filter_chain` is the
+  older name of `input_filters`.
+- `tracing.opentracing_grpc_endpoint` is our `tracing.otlp_endpoint`.
+- The model that `overrides.agent_orchestration_model` names becomes `orchestrator.model`, with
+  `strategy: model`, where its entry in `model_providers` has a `base_url`.
+- A path such as `/v1/chat/completions` at the end of an agent's url becomes `/v1`: the request
+  brings the rest.
+- An address that is not given is `127.0.0.1`.
+- Listeners of type `model` and `prompt` are **not served**, and a warning says so. A file that has
+  no other is a fault.
+
+What remains of these keys has no effect in any version, and each is named in a warning:
+
 """
 
 
@@ -88,7 +96,8 @@ def _compatibility_keys() -> str:
     keys = [f"`{key}`" for key in compat.TOP_KEYS]
     keys += [f"`listeners[].{key}`" for key in compat.LISTENER_KEYS]
     keys += [f"`tracing.{key}`" for key in compat.TRACING_KEYS]
-    return "".join(f"- {key}\n" for key in keys)
+    keys.append("`filters[].streaming`")
+    return textwrap.fill(", ".join(keys) + ".", 100) + "\n"
 
 
 def _table(key: str, section: type[Section]) -> str:
@@ -108,8 +117,16 @@ def _rows(key: str, section: type[Section]) -> Iterator[str]:
         note = "; *no effect yet*" if working == () else ""
         if working:
             note = f"; only `{working[0]}` has an effect yet"
-        cells = (f"`{name}`", _type(hints[name]) + _range(field), _default(field))
+        kind = _type(hints[name]) + _range(field)
+        if section_of(hints[name]):
+            kind = kind.replace("section", f"[section](#{_anchor(f'{key}{name}')})")
+        cells = (f"`{name}`", kind, _default(field))
         yield f"| {' | '.join(cells)} | {field.description}{note} |\n"
+
+
+def _anchor(key: str) -> str:
+    """Return what a heading of a key is linked by: its letters, digits and underscores."""
+    return re.sub(r"\W", "", key)
 
 
 _VALIDATED: Final[Mapping[Any, str]] = {

@@ -35,6 +35,7 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "orchestrator.strategy": ("embedded",),
     "orchestrator.model": (),
     "orchestrator.embeddings": (),
+    "orchestrator.min_confidence": (),
     "orchestrator.max_agents": (),
     "orchestrator.avoid_unavailable": (),
     "orchestrator.cache": (),
@@ -71,11 +72,11 @@ def pending(tree: Node, location: Location) -> bool:
 
 
 def pending_warnings(tree: Node, file: str) -> list[Fault]:
-    """Name every key of the file that has no effect yet; empty lists need no warning."""
+    """Name every key of the file that has no effect yet; nulls and empty lists ask for none."""
     return [
         node.fault(file, f"{path_text(node.path)}: {_reason(location)}", at_key=True)
         for location, node in tree.walk()
-        if _is_listed(location, node) and node.value != ()
+        if _is_listed(location, node) and node.value not in ((), None)
     ]
 
 

@@ -12,8 +12,8 @@ from extproc.config.yaml_source import parse
 TREE = parse(
     """
 agents:
-  - {id: a, url: x, mirror: {url: y}}
-orchestrator: {strategy: embedded, min_confidence: 0.5}
+  - {id: a, url: x, fallback: null, mirror: {url: y}}
+orchestrator: {strategy: embedded, on_none: reject}
 listeners:
   - {mode: observe, execution: sequential, input_filters: [], rules: [{agents: [a]}]}
 filters: [{id: guard}]
