@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from extproc.cli.files import read
-from extproc.envoyconf.address import SocketAddress
+from extproc.address import SocketAddress
 
 _PROCESSOR: Final = (SocketAddress("127.0.0.1", 9001),)
 """Where `outerloop serve` listens by default."""

@@ -16,7 +16,7 @@ import click
 from extproc.cli.failures import NOT_STARTED, USAGE, Failure
 from extproc.cli.files import read
 from extproc.config.model.root import Config
-from extproc.envoyconf.address import Address, PipeAddress, SocketAddress
+from extproc.address import Address, PipeAddress, SocketAddress
 from extproc.logs import configure
 from extproc.supervisor.addresses import following, parse, require_free
 from extproc.supervisor.admin import AdminServer

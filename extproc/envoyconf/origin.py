@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from extproc.envoyconf.address import bracketed
+from extproc.address import bracketed
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from extproc.config.model.agents import Agent, CircuitBreaker, OutlierDetection, Retries
 from extproc.config.model.listeners import Listener
 from extproc.config.model.root import Config, Limits
-from extproc.envoyconf.address import Address, SocketAddress
+from extproc.address import Address, SocketAddress
 from extproc.envoyconf.origin import Origin, parse_origin
 from extproc.envoyconf.trust import system_ca_file
 

@@ -6,7 +6,7 @@ import errno
 import socket
 from typing import Final
 
-from extproc.envoyconf.address import Address, PipeAddress, SocketAddress
+from extproc.address import Address, PipeAddress, SocketAddress
 from extproc.supervisor.errors import StartError
 
 _LARGEST_PORT: Final = 65_535

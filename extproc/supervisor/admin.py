@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from extproc.envoyconf.address import SocketAddress
+from extproc.address import SocketAddress
 from extproc.supervisor.errors import StartError
 from extproc.supervisor.stack import Stack
 

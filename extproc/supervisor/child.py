@@ -60,7 +60,7 @@ class Child:
         Raises `StartError` where it dies before it was ready for the first time.
         """
         deaths = 0
-        while True:
+        while not self._stopping:
             started = time.monotonic()
             code = await self._run_once()
             if self._stopping:
@@ -72,8 +72,6 @@ class Child:
             delay = _BACKOFF[min(deaths, len(_BACKOFF)) - 1]
             log.error("%s died (%s); replacing it in %.1f s", self.name, _describe(code), delay)
             await asyncio.sleep(delay)
-            if self._stopping:
-                return
 
     @property
     def _stopping(self) -> bool:
@@ -116,12 +114,15 @@ class Child:
             preexec_fn=_die_with_parent if not self._control else None,
         )
         try:
+            if self._stopping:
+                process.terminate()
             if process.stdout is not None:
                 await self._listen(process.stdout)
             return await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()
+                await process.wait()
 
     async def _listen(self, stdout: asyncio.StreamReader) -> None:
         async for line in stdout:

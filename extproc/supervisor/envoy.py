@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from extproc.envoyconf.address import SocketAddress
+from extproc.address import SocketAddress
 from extproc.supervisor.errors import StartError
 
 _ADMIN_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
@@ -39,6 +39,9 @@ def command(binary: str, bootstrap: Path, log_level: str) -> tuple[str, ...]:
         str(bootstrap),
         "--log-level",
         log_level,
+        # Access-log lines are there when somebody looks, not 10 seconds later.
+        "--file-flush-interval-msec",
+        "200",
         # It warns of the SIGTERM by which we end it.
         "--component-log-level",
         "main:error",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from extproc.envoyconf.address import Address
+from extproc.address import Address
 from extproc.supervisor.child import Child, Status
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError

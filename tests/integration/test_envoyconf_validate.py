@@ -14,7 +14,7 @@ import yaml
 from trustme import CA
 
 from extproc.config.model.root import Config
-from extproc.envoyconf.address import PipeAddress, SocketAddress
+from extproc.address import PipeAddress, SocketAddress
 from extproc.envoyconf.render.bootstrap import render
 from extproc.envoyconf.topology import build
 

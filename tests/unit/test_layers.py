@@ -16,6 +16,7 @@ LAYERS = (
     (
         # One package, though in single modules: they import each other.
         (
+            "extproc.address",
             "extproc.names",
             "extproc.errors",
             "extproc.http",

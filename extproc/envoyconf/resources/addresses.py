@@ -5,7 +5,7 @@ from __future__ import annotations
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.endpoint import v3 as endpoint
 
-from extproc.envoyconf.address import Address, PipeAddress
+from extproc.address import Address, PipeAddress
 
 
 def address(where: Address) -> core.Address:

@@ -14,7 +14,7 @@ from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
 from extproc.config.model.agents import OutlierDetection
-from extproc.envoyconf.address import SocketAddress, is_ip
+from extproc.address import SocketAddress, is_ip
 from extproc.envoyconf.resources import headers
 from extproc.envoyconf.resources.addresses import load_assignment
 from extproc.envoyconf.resources.tls import upstream_tls

@@ -7,7 +7,7 @@ from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
 
-from extproc.envoyconf.address import is_ip
+from extproc.address import is_ip
 from extproc.envoyconf.topology import AgentCluster, ClientTls
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from extproc.config.model.root import Config
-from extproc.envoyconf.address import PipeAddress
+from extproc.address import PipeAddress
 from extproc.envoyconf.topology import Topology, build
 
 Make = Callable[..., Topology]

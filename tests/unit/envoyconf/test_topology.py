@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from extproc.config.model.root import Config
-from extproc.envoyconf.address import PipeAddress, SocketAddress
+from extproc.address import PipeAddress, SocketAddress
 from extproc.envoyconf.topology import ClientTls, Topology, build
 
 Make = Callable[..., Topology]

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from extproc.envoyconf.address import PipeAddress, SocketAddress
+from extproc.address import PipeAddress, SocketAddress
 from extproc.supervisor.addresses import following, parse, require_free
 from extproc.supervisor.errors import StartError
 

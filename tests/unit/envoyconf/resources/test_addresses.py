@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from extproc.envoyconf.address import PipeAddress, SocketAddress
+from extproc.address import PipeAddress, SocketAddress
 from extproc.envoyconf.resources.addresses import address, load_assignment
 
 

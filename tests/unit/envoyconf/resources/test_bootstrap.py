@@ -6,7 +6,7 @@ from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections 
     v3 as downstream_connections,
 )
 
-from extproc.envoyconf.address import PipeAddress
+from extproc.address import PipeAddress
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.bootstrap import bootstrap
 from extproc.envoyconf.topology import Topology

@@ -8,7 +8,7 @@ import pytest
 from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 
-from extproc.envoyconf.address import PipeAddress, SocketAddress
+from extproc.address import PipeAddress, SocketAddress
 from extproc.envoyconf.resources.addresses import load_assignment
 from extproc.envoyconf.resources.clusters import agent_cluster, processor_cluster
 from extproc.envoyconf.topology import Topology

@@ -10,7 +10,7 @@ from envoy_data_plane.envoy.extensions.filters.network.connection_limit import (
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.extensions.request_id.uuid import v3 as request_id
 
-from extproc.envoyconf.address import SocketAddress
+from extproc.address import SocketAddress
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.listeners import agent_listener, connection_manager
 from extproc.envoyconf.topology import Topology

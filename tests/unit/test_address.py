@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.envoyconf.address import PipeAddress, SocketAddress, bracketed, is_ip
+from extproc.address import PipeAddress, SocketAddress, bracketed, is_ip
 
 
 def test_addresses_read_as_people_write_them() -> None:

