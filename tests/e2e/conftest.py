@@ -21,6 +21,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import httpx
 import pytest
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -47,8 +48,7 @@ class Seen:
         return values[0] if values else None
 
 
-def seen(record: dict[str, Any]) -> Seen:
-    """Read what an echo agent says it was sent."""
+def read_seen(record: dict[str, Any]) -> Seen:
     return Seen(
         record["agent"],
         record["method"],
@@ -152,7 +152,7 @@ class EchoAgent(Process):
 
     def requests(self) -> list[Seen]:
         with urllib.request.urlopen(f"{self.url}/requests", timeout=10) as response:
-            return [seen(record) for record in json.load(response)]
+            return [read_seen(record) for record in json.load(response)]
 
     def running(self) -> list[str]:
         """Return the x-request-id of each request that is being answered."""
@@ -218,6 +218,19 @@ def start(file: Path, *options: str, env: dict[str, str] | None = None) -> Stack
             _, name, url = line.split()[:3]
             stack.listeners[name] = url
     return stack
+
+
+@pytest.fixture(scope="session")
+def seen() -> Callable[[dict[str, Any]], Seen]:
+    """Read what an echo agent's answer says that it was sent."""
+    return read_seen
+
+
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    """An HTTP/1.1 client that is quick to make: there is no TLS here."""
+    with httpx.Client(timeout=60, verify=False) as client:
+        yield client
 
 
 def read_http1(connection: socket.socket) -> Answer:
@@ -357,13 +370,11 @@ def travel(
     assert stack.process.stop() == 0, stack.process.output
 
 
-@pytest.fixture
-def run_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Start stacks of a test's own; they are stopped after it."""
+def _stacks(folder: Path) -> Iterator[Callable[..., Stack]]:
     stacks: list[Stack] = []
 
     def run(yaml: str, *options: str, env: dict[str, str] | None = None) -> Stack:
-        file = tmp_path / f"outerloop-{len(stacks)}.yaml"
+        file = folder / f"outerloop-{len(stacks)}.yaml"
         file.write_text(yaml)
         stacks.append(start(file, *options, env=env))
         return stacks[-1]
@@ -371,3 +382,15 @@ def run_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     yield run
     for stack in stacks:
         stack.process.stop()
+
+
+@pytest.fixture
+def run_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Start stacks of a test's own; they are stopped after it."""
+    yield from _stacks(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run_module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Start stacks for all tests of a module; they are stopped after the last."""
+    yield from _stacks(tmp_path_factory.mktemp("stacks"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ def test_an_agents_own_errors_are_what_they_were(
     travel: Stack, status: int, error: type[anthropic.APIStatusError]
 ) -> None:
     body = '{"type": "error", "error": {"type": "of_the_agent", "message": "no"}}'
-    wish = {"x-test-status": str(status), "x-test-body": body}
+    wish = {"x-test-status": str(status), "x-test-body": json.dumps(body)}
     with (
         anthropic.Anthropic(base_url=travel.url, api_key="none", max_retries=0) as client,
         pytest.raises(error) as raised,

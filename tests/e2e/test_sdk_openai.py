@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,10 @@ async def test_errors_of_the_asynchronous_client(async_client: openai.AsyncOpenA
 def test_an_agents_own_errors_are_what_they_were(
     travel: Stack, status: int, error: type[openai.APIStatusError]
 ) -> None:
-    wish = {"x-test-status": str(status), "x-test-body": '{"error": {"code": "of_the_agent"}}'}
+    wish = {
+        "x-test-status": str(status),
+        "x-test-body": json.dumps('{"error": {"code": "of_the_agent"}}'),
+    }
     with (
         openai.OpenAI(base_url=f"{travel.url}/v1", api_key="none", max_retries=0) as client,
         pytest.raises(error) as raised,

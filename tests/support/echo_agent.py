@@ -5,7 +5,7 @@ asks for something else:
 
     x-test-status: 429          status of the answer
     x-test-headers: JSON        headers of the answer, a list of pairs (they may repeat)
-    x-test-body: text           body of the answer
+    x-test-body: JSON           body of the answer, a text
     x-test-sse: 5,0.2           that many events, that many seconds apart
     x-test-delay: 1.5           seconds before the answer
     x-test-hold: now            wait for `POST /release/<x-request-id>` before the answer or, in a
@@ -73,9 +73,10 @@ class EchoAgent:
         await self.hold(request)
         if "x-test-trailers" in request.headers:
             return await self.chunked(request, json.loads(request.headers["x-test-trailers"]))
-        body = wish("x-test-body", json.dumps(record)).encode("latin-1")
+        body = json.loads(wish("x-test-body", "null")) or json.dumps(record)
         headers.setdefault("content-type", "application/json")
-        return web.Response(body=body, status=int(wish("x-test-status", "200")), headers=headers)
+        status = int(wish("x-test-status", "200"))
+        return web.Response(body=body.encode(), status=status, headers=headers)
 
     async def events(self, request: web.Request, headers: CIMultiDict[str]) -> web.StreamResponse:
         count, pause = request.headers["x-test-sse"].split(",")
@@ -97,7 +98,7 @@ class EchoAgent:
         assert transport is not None
         fields = "".join(f"{name}: {value}\r\n" for name, value in trailers.items())
         head = f"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntrailer: {', '.join(trailers)}\r\n"
-        chunks = "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+        chunks = "connection: close\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
         transport.write(f"{head}{chunks}{fields}\r\n".encode())
         await asyncio.sleep(0.05)
         transport.close()
