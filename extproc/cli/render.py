@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from extproc.cli.files import read
 from extproc.address import SocketAddress
+from extproc.cli.files import read
 
 _PROCESSOR: Final = (SocketAddress("127.0.0.1", 9001),)
 """Where `outerloop serve` listens by default."""

@@ -13,10 +13,10 @@ from typing import Final
 
 import click
 
+from extproc.address import Address, PipeAddress, SocketAddress
 from extproc.cli.failures import NOT_STARTED, USAGE, Failure
 from extproc.cli.files import read
 from extproc.config.model.root import Config
-from extproc.address import Address, PipeAddress, SocketAddress
 from extproc.logs import configure
 from extproc.supervisor.addresses import following, parse, require_free
 from extproc.supervisor.admin import AdminServer

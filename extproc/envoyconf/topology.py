@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
+from extproc.address import Address, SocketAddress
 from extproc.config.model.agents import Agent, CircuitBreaker, OutlierDetection, Retries
 from extproc.config.model.listeners import Listener
 from extproc.config.model.root import Config, Limits
-from extproc.address import Address, SocketAddress
 from extproc.envoyconf.origin import Origin, parse_origin
 from extproc.envoyconf.trust import system_ca_file
 

@@ -42,12 +42,17 @@ class Child:
 
     def __init__(self, name: str, argv: Sequence[str], *, control: bool = False) -> None:
         self.name = name
-        self.status = Status.DOWN
+        self._status = Status.DOWN
         self.ready: dict[str, Any] = {}
         self._argv = argv
         self._control = control
         self._process: asyncio.subprocess.Process | None = None
         self._became_ready = asyncio.Event()
+
+    @property
+    def status(self) -> Status:
+        """Where it stands; it changes while others run."""
+        return self._status
 
     @property
     def pid(self) -> int | None:
@@ -65,7 +70,7 @@ class Child:
             code = await self._run_once()
             if self._stopping:
                 return
-            self.status = Status.DOWN
+            self._status = Status.DOWN
             if not self._became_ready.is_set():
                 raise StartError(f"{self.name} could not start ({_describe(code)})")
             deaths = 1 if time.monotonic() - started > _HEALTHY_AFTER else deaths + 1
@@ -75,7 +80,7 @@ class Child:
 
     @property
     def _stopping(self) -> bool:
-        return self.status is Status.STOPPING
+        return self._status is Status.STOPPING
 
     async def wait_ready(self) -> None:
         """Return once it has been ready for the first time."""
@@ -83,13 +88,13 @@ class Child:
 
     def mark_ready(self) -> None:
         """Note that it serves; a child with `control` says so itself."""
-        if self.status is Status.STARTING:
-            self.status = Status.READY
+        if self._status is Status.STARTING:
+            self._status = Status.READY
         self._became_ready.set()
 
     async def stop(self, grace: float) -> None:
         """Send SIGTERM, and SIGKILL after `grace` seconds. Returns when it is gone."""
-        self.status = Status.STOPPING
+        self._status = Status.STOPPING
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -104,7 +109,7 @@ class Child:
 
     async def _run_once(self) -> int:
         pipe = asyncio.subprocess.PIPE if self._control else None
-        self.status = Status.STARTING
+        self._status = Status.STARTING
         self._process = process = await asyncio.create_subprocess_exec(
             *self._argv,
             stdin=pipe if self._control else asyncio.subprocess.DEVNULL,

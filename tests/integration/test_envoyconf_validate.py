@@ -13,8 +13,8 @@ import pytest
 import yaml
 from trustme import CA
 
-from extproc.config.model.root import Config
 from extproc.address import PipeAddress, SocketAddress
+from extproc.config.model.root import Config
 from extproc.envoyconf.render.bootstrap import render
 from extproc.envoyconf.topology import build
 

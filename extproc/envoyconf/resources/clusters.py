@@ -13,8 +13,8 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.config.model.agents import OutlierDetection
 from extproc.address import SocketAddress, is_ip
+from extproc.config.model.agents import OutlierDetection
 from extproc.envoyconf.resources import headers
 from extproc.envoyconf.resources.addresses import load_assignment
 from extproc.envoyconf.resources.tls import upstream_tls

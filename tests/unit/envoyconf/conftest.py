@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from extproc.config.model.root import Config
 from extproc.address import PipeAddress
+from extproc.config.model.root import Config
 from extproc.envoyconf.topology import Topology, build
 
 Make = Callable[..., Topology]

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from extproc.config.model.root import Config
 from extproc.address import PipeAddress, SocketAddress
+from extproc.config.model.root import Config
 from extproc.envoyconf.topology import ClientTls, Topology, build
 
 Make = Callable[..., Topology]

@@ -15,12 +15,12 @@ METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 BODY = b'{"messages":[{"role":"user","content":"hello"}]}'
 
 
-def headers(*, end: bool = False, mode: int = pb.BUFFERED, **changes: str) -> pb.ProcessingRequest:
-    values = {":method": "POST", ":path": "/v1/chat/completions"} | changes
+def headers(
+    path: str = "/v1/chat/completions", mode: pb.BodySendMode = pb.BUFFERED
+) -> pb.ProcessingRequest:
     message = pb.ProcessingRequest()
-    for name, value in values.items():
+    for name, value in ((":method", "POST"), (":path", path)):
         message.request_headers.headers.headers.add(key=name, raw_value=value.encode())
-    message.request_headers.end_of_stream = end
     message.protocol_config.request_body_mode = mode
     return message
 
@@ -66,7 +66,7 @@ async def test_a_refusal_at_the_headers_ends_the_stream(
 ) -> None:
     _, channel = await serve(make_pipeline())
     call = Call(channel)
-    answer = await call.ask(headers(**{":path": "/nowhere"}))
+    answer = await call.ask(headers("/nowhere"))
     assert answer.immediate_response.status.code == 404
     assert await call.ended()
 

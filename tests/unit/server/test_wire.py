@@ -13,6 +13,7 @@ from envoy_data_plane.envoy.config.core.v3 import HeaderValueOptionHeaderAppendA
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import ProcessingModeBodySendMode
 from envoy_data_plane.envoy.service.ext_proc import v3 as envoy
 from envoy_data_plane.envoy.type import v3 as envoy_type
+from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,7 +176,7 @@ def test_a_message_without_a_phase_is_malformed() -> None:
 
 def test_a_body_mode_from_the_future_is_malformed() -> None:
     message = pb.ProcessingRequest(request_headers=pb.HttpHeaders())
-    message.protocol_config.request_body_mode = 77
+    message.protocol_config.ParseFromString(b"\x08\x4d")  # request_body_mode: 77
     with pytest.raises(MalformedMessage):
         decode(message.SerializeToString())
 
@@ -208,8 +209,9 @@ def test_mutations_overwrite_reroute_and_carry_metadata() -> None:
     assert list(common.header_mutation.remove_headers) == ["x-b"]
     assert common.clear_route_cache
     assert not common.HasField("body_mutation")
-    metadata = response.dynamic_metadata["outerloop"]
-    assert dict(metadata) == {"cached": False, "ms": 1.5, "trace_id": "t"}
+    assert json_format.MessageToDict(response.dynamic_metadata) == {
+        "outerloop": {"cached": False, "ms": 1.5, "trace_id": "t"}
+    }
 
 
 def test_a_new_body_brings_its_length() -> None:

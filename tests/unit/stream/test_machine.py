@@ -117,7 +117,9 @@ ENVOY_EVENTS = st.one_of(
     st.just(ResponseBody()),
     st.just(ResponseTrailers()),
 )
-OUTCOMES = st.sampled_from([ROUTED, REFUSED, Answer(b"{}")])
+OUTCOMES: st.SearchStrategy[Mutations | Reject | Answer] = st.sampled_from(
+    [ROUTED, REFUSED, Answer(b"{}")]
+)
 SLOT_OF = {
     RequestHeaders: Slot.REQUEST_HEADERS,
     RequestBody: Slot.REQUEST_BODY,

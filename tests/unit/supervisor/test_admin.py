@@ -38,7 +38,9 @@ async def test_it_lives_whatever_the_stack_does(served: tuple[Stack, SocketAddre
     assert await get(address, "/healthz") == (200, {"status": "ok"})
 
 
-async def test_readiness_follows_the_stack(served: tuple[Stack, SocketAddress]) -> None:
+async def test_readiness_follows_the_stack(
+    served: tuple[Stack, SocketAddress], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack, address = served
     assert await get(address, "/readyz") == (
         503,
@@ -49,7 +51,7 @@ async def test_readiness_follows_the_stack(served: tuple[Stack, SocketAddress]) 
             "envoy": None,
         },
     )
-    stack.workers[0].status = Status.READY
+    monkeypatch.setattr(type(stack.workers[0]), "status", Status.READY)
     status, body = await get(address, "/readyz")
     assert (status, body["status"]) == (200, "ready")
     stack.draining = True

@@ -28,7 +28,7 @@ async def test_workers_are_started_kept_and_drained(
         while first.status is Status.READY:
             await asyncio.sleep(0.01)
         assert stack.ready, "the other worker serves on"
-        while first.status is not Status.READY:
+        while str(first.status) != "ready":
             await asyncio.sleep(0.01)
         stop.set()
 
