@@ -10,7 +10,8 @@ asks for something else:
     x-test-delay: 1.5           seconds before the answer
     x-test-hold: now            wait for `POST /release/<x-request-id>` before the answer or, in a
                                 stream, after the first event
-    x-test-abort: now           close the connection without an answer
+    x-test-abort: now           break the connection without an answer or, in a stream, after the
+                                first event
     x-test-trailers: JSON       trailers of a chunked answer, a mapping
 
 `GET /requests` returns what came so far, `DELETE /requests` forgets it. `GET /running` returns the
@@ -30,6 +31,12 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 LIMIT = 256 * 2**20
+
+
+def break_off(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
 
 
 class EchoAgent:
@@ -64,13 +71,12 @@ class EchoAgent:
     async def answer(self, request: web.Request, record: dict[str, Any]) -> web.StreamResponse:
         wish = request.headers.get
         await asyncio.sleep(float(wish("x-test-delay", "0")))
-        if wish("x-test-abort") and request.transport is not None:
-            request.transport.abort()
-            return web.Response()
         headers = CIMultiDict(json.loads(wish("x-test-headers", "[]")))
         if "x-test-sse" in request.headers:
             return await self.events(request, headers)
         await self.hold(request)
+        if "x-test-abort" in request.headers:
+            return break_off(request)
         if "x-test-trailers" in request.headers:
             return await self.chunked(request, json.loads(request.headers["x-test-trailers"]))
         body = json.loads(wish("x-test-body", "null")) or json.dumps(record)
@@ -85,6 +91,8 @@ class EchoAgent:
         for number in range(int(count)):
             if number == 1:
                 await self.hold(request)
+            if number == 1 and "x-test-abort" in request.headers:
+                return break_off(request)
             if number:
                 await asyncio.sleep(float(pause))
             event = json.dumps({"agent": self.name, "number": number, "sent": time.time()})
