@@ -103,7 +103,7 @@ def test_the_older_name_of_the_override_works(plano_files: Path) -> None:
     loaded = load(plano_files / "local_orchestrator_v0_3.yaml")
     assert loaded.config.orchestrator.model is not None
     assert loaded.config.orchestrator.model.name == "Plano-Orchestrator"
-    assert warned(loaded) == {"listeners[0].router"}
+    assert warned(loaded) == {"listeners[0].router", "model_providers[0].http_host"}
 
 
 def test_a_file_without_agent_listeners_is_a_fault(plano_files: Path) -> None:
