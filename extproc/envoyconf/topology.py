@@ -16,8 +16,8 @@ from extproc.address import Address, SocketAddress
 from extproc.config.model.agents import Agent, CircuitBreaker, OutlierDetection, Retries
 from extproc.config.model.listeners import Listener
 from extproc.config.model.root import Config, Limits
-from extproc.envoyconf.origin import Origin, parse_origin
 from extproc.envoyconf.trust import system_ca_file
+from extproc.origin import Origin, parse_origin
 
 PROCESSOR_CLUSTER: Final = "processor"
 

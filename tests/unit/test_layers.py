@@ -17,7 +17,9 @@ LAYERS = (
         # One package, though in single modules: they import each other.
         (
             "extproc.address",
+            "extproc.calls",
             "extproc.names",
+            "extproc.origin",
             "extproc.errors",
             "extproc.http",
             "extproc.json_document",

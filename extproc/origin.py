@@ -1,4 +1,4 @@
-"""An agent's URL, taken apart into what a cluster and a route need."""
+"""The URL of an HTTP service, taken apart into what a cluster and a route need."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Origin:
 
 
 def parse_origin(url: str) -> Origin:
-    """Take apart the URL of an agent, valid as the configuration's models check it.
+    """Take apart a URL, valid as the configuration's models check it.
 
     A path that ends in `/v1` is the base of an API, so that `/v1` is not doubled.
     """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.envoyconf.origin import Origin, parse_origin
+from extproc.origin import Origin, parse_origin
 
 HOSTS = st.one_of(
     st.ip_addresses(v=4).map(str),

@@ -1,0 +1,63 @@
+"""Calls that the processor makes itself: to models, filters and earlier agents.
+
+Strategies and filters see this Protocol; who opens connections is decided where all is put together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from extproc.http import Headers
+from extproc.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A service that is called. `name` is its route on the egress listener, unique in a file."""
+
+    name: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One POST. `path` is the whole path; `timeout` (seconds) covers everything.
+
+    `max_bytes` is the most that is read of the answer.
+    """
+
+    target: Target
+    path: str
+    body: bytes = field(repr=False)
+    timeout: float
+    max_bytes: int
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, whole, whatever its status. An encoding of the body has been undone."""
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+
+
+class CallFailed(Exception):
+    """No whole answer: refused, cut, too large, or (`timed_out`) too late.
+
+    The message names the target and the kind of failure, never content.
+    """
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+class Caller(Protocol):
+    """Makes calls. May be used by many tasks at once; cancelling a call closes its connection."""
+
+    async def __call__(self, call: Call) -> Response:
+        """Return the answer, redirects included as they are. Raises `CallFailed`."""
+        ...
