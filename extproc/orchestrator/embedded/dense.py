@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Protocol, Self
 
@@ -13,7 +13,7 @@ from extproc.orchestrator.embedded.text import DATA, clip, words
 from extproc.orchestrator.embedded.tokens import WordPiece
 
 Vectors = NDArray[np.float32]
-"""One unit row a text; a text that says nothing has a row of zeros."""
+"""A row for each text or word; one that says nothing has a row of zeros."""
 
 
 class Vectorizer(Protocol):
@@ -25,12 +25,15 @@ class Vectorizer(Protocol):
 
 
 class TokenTable:
-    """Static embeddings: a text's vector is the mean of its tokens' rows."""
+    """Static embeddings: a text's vector is the mean of its tokens' rows.
+
+    `rows` are 8-bit integers that `scales`, a column, turns into the embeddings of the tokens.
+    """
 
     def __init__(self, pieces: WordPiece, rows: NDArray[np.int8], scales: Vectors) -> None:
         self._pieces = pieces.pieces
         self._rows = rows
-        self._scales = scales
+        self._scales = scales[:, 0]
 
     @classmethod
     def shipped(cls) -> Self:
@@ -42,11 +45,27 @@ class TokenTable:
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Return one unit row for each text."""
-        ids = [list(chain.from_iterable(map(self._pieces, words(clip(text))))) for text in texts]
-        vectors = np.zeros((len(texts), self._rows.shape[1]), np.float32)
-        for row, tokens in zip(vectors, ids, strict=True):
+        return unit(self._sums(words(clip(text)) for text in texts))
+
+    def words(self, each: Sequence[str]) -> Vectors:
+        """Return one row for each word, whose length tells how much the word says."""
+        return self._sums([word] for word in each)
+
+    def _sums(self, texts: Iterable[Sequence[str]]) -> Vectors:
+        pieces = [[self._pieces(word) for word in text] for text in texts]
+        sums = np.zeros((len(pieces), self._rows.shape[1]), np.float32)
+        for row, spelled in zip(sums, pieces, strict=True):
+            tokens = list(chain.from_iterable(spelled))
             if tokens:
-                np.einsum("td,t->d", self._rows[tokens], self._scales[tokens, 0], out=row)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
-        return vectors
+                shares = [1 / len(ids) for ids in spelled for _ in ids]
+                weights = self._scales[tokens] * np.array(shares, np.float32)
+                np.dot(weights, self._rows[tokens].astype(np.float32), out=row)
+        return sums
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Return the rows at length one; rows of zeros stay."""
+    norms = np.sqrt(np.einsum("td,td->t", vectors, vectors))[:, None]
+    units = np.zeros_like(vectors)
+    np.divide(vectors, norms, out=units, where=norms > 0)
+    return units

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from extproc.orchestrator.embedded.text import STOP_WORDS, clip, stem, words
+from extproc.orchestrator.embedded.text import STOP_WORDS, clip, spoken_words, stem
 
 Scores = NDArray[np.float32]
 
@@ -19,7 +19,12 @@ CACHED_WORDS: Final = 4096
 """Words whose scores are remembered: bounded, because clients choose the words."""
 
 _K1, _B = 1.2, 0.75  # the usual BM25 constants
-_STOP_WEIGHT: Final = 0.1
+STOP_WEIGHT: Final = 0.1
+"""What a stop word counts beside other words."""
+
+_DOUBT: Final = 0.5
+"""Half a word that no agent knows is taken into account: one stop word in common is no match."""
+
 _PAIR_WEIGHT: Final = 0.5
 _PIECE_WEIGHT: Final = 0.5
 _PIECE_SIZES: Final = (3, 4, 5)
@@ -36,7 +41,7 @@ class Lexical:
 
     def __call__(self, text: str) -> Scores:
         """Return one score for each agent: the share of the text's weight that it explains."""
-        tokens = [word for word in words(clip(text)) if word[0].isalnum()]
+        tokens = spoken_words(clip(text))
         total, mass = np.zeros(self._agents, np.float32), 0.0
         for word in tokens:
             scores, weight = self._word(word)
@@ -46,13 +51,13 @@ class Lexical:
             if pair in self._postings:
                 agents, weights = self._postings[pair]
                 total[agents] += _PAIR_WEIGHT * weights
-        return total / mass if mass else total
+        return total / (mass + _DOUBT * self._unknown)
 
     def _score_word(self, word: str) -> tuple[Scores, float]:
         total, mass = np.zeros(self._agents, np.float32), 0.0
         stemmed = stem(word)
         pieces = list(_pieces(word))
-        weight = _STOP_WEIGHT if word in STOP_WORDS else 1.0
+        weight = STOP_WEIGHT if word in STOP_WORDS else 1.0
         parts = [(stemmed, weight)] + [(p, weight * _PIECE_WEIGHT / len(pieces)) for p in pieces]
         for feature, share in parts:
             found = self._postings.get(feature)
@@ -67,7 +72,7 @@ class Lexical:
 
 def _features(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        tokens = [word for word in words(text) if word[0].isalnum()]
+        tokens = spoken_words(text)
         for word in tokens:
             yield stem(word)
             yield from _pieces(word)

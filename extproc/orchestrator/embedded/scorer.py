@@ -1,58 +1,132 @@
-"""Agents ranked for a text: the dense and the lexical score, fused."""
+"""Scores on the catalogue's own scale: 0 is what idle talk gets, 1 what a good request gets.
+
+Fused scores mean different things in different catalogues: many agents, long descriptions and
+examples all raise them. So two marks are measured when it is fitted: the best score of sentences
+that are nobody's task, and the best score of the agents' own examples, each left out in turn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from extproc.orchestrator.api import AgentInfo
-from extproc.orchestrator.embedded.dense import Vectors
-from extproc.orchestrator.embedded.lexical import Lexical, Scores
-from extproc.orchestrator.embedded.text import identifier_words
+from extproc.orchestrator.embedded.background import (
+    CLOSING,
+    CONTINUATION,
+    load_background,
+    off_topic_sentences,
+)
+from extproc.orchestrator.embedded.dense import TokenTable, Vectorizer, Vectors, unit
+from extproc.orchestrator.embedded.index import Index, Ranking, agent_phrases, agent_texts
 
-_DENSE_WEIGHT: Final = 0.7
+_COVERED: Final = 0.4
+"""Cosine from which an idle sentence counts as one that an agent is about."""
 
+_FOLDS: Final = 4
+_ENOUGH: Final = 60
+"""So many examples left out tell enough: large catalogues are not fitted four times over."""
 
-def agent_texts(agent: AgentInfo) -> tuple[str, ...]:
-    """Return what speaks for an agent: its id's words with its description, and its examples."""
-    return (f"{identifier_words(agent.id)}: {agent.description}", *agent.examples)
+_EXPECTED_RISE: Final = 0.18
+"""From idle talk to a good request, where no examples tell."""
+
+_RISES: Final = (0.08, 0.4)
+"""The least and the most that examples may tell: near copies of each other tell too much."""
+
+_Rows = Callable[[Sequence[str]], Vectors]
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """Scores of one text, an agent a place, in the order of the scorer's agents."""
+class Scored:
+    """Texts scored: a row for each text.
 
-    fused: Scores
-    dense: Scores
-    lexical: Scores
+    `units` has a column for each agent. `off_topic`, `closing` and `continuation` say how near
+    a text is to such talk (cosine).
+    """
+
+    ranking: Ranking
+    units: NDArray[np.float32]
+    off_topic: NDArray[np.float32]
+    closing: NDArray[np.float32]
+    continuation: NDArray[np.float32]
 
 
 class Scorer:
-    """Fitted to agents and the vectors of their texts; scores texts by their vectors and words.
+    """Fitted to agents; `vectorizer` is asked once, for `fitting_texts(agents)`."""
 
-    `vectors` has a row for each of the agents' texts, in the order of `agent_texts`.
-    """
+    def __init__(
+        self, agents: Sequence[AgentInfo], vectorizer: Vectorizer, table: TokenTable
+    ) -> None:
+        texts = fitting_texts(agents)
+        place = {text: index for index, text in enumerate(texts)}
+        vectors = vectorizer(texts)
+        idle = off_topic_sentences()
+        # What all sentences have in common says nothing of their topic.
+        self._centre = vectors[[place[text] for text in idle]].mean(axis=0)
+        centred = unit(vectors - self._centre)
 
-    def __init__(self, agents: Sequence[AgentInfo], vectors: Vectors) -> None:
-        texts = [agent_texts(agent) for agent in agents]
-        sizes = np.array([len(each) for each in texts], np.intp)
-        self._starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.intp)
-        self._texts = vectors
-        centroids = np.add.reduceat(vectors, self._starts) if texts else vectors
-        norms = np.linalg.norm(centroids, axis=1, keepdims=True)
-        self._centroids = centroids / np.maximum(norms, np.finfo(np.float32).tiny)
-        self._lexical = Lexical(texts)
+        def rows(wanted: Sequence[str]) -> Vectors:
+            return centred[[place[text] for text in wanted]]
 
-    def rank(self, texts: Sequence[str], vectors: Vectors) -> list[Ranking]:
-        """Return the scores of each text, given its unit vector."""
-        nearest = np.maximum.reduceat(vectors @ self._texts.T, self._starts, axis=1)
-        dense = (nearest + vectors @ self._centroids.T) / 2
-        rankings = []
-        for text, row in zip(texts, dense, strict=True):
-            lexical = self._lexical(text)
-            fused = _DENSE_WEIGHT * row + (1 - _DENSE_WEIGHT) * lexical
-            rankings.append(Ranking(fused=fused, dense=row, lexical=lexical))
-        return rankings
+        self.index = Index(agents, rows, table)
+        ranking = self.index.rank(idle, rows(idle))
+        apart = ranking.dense.max(axis=1) < _COVERED
+        tops = ranking.fused.max(axis=1)
+        self._zero = float(np.median(tops[apart]) if apart.any() else tops.min())
+        rises = [score - self._zero for score in _left_out(agents, rows, table)]
+        rise = float(np.median(rises)) if rises else _EXPECTED_RISE
+        self._rise = min(max(rise, _RISES[0]), _RISES[1])
+        self._off_topic = rows(idle)[apart]
+        self._closing = rows(load_background()[CLOSING])
+        self._continuation = rows(load_background()[CONTINUATION])
+
+    def score(self, texts: Sequence[str], vectors: Vectors) -> Scored:
+        """Score texts, given the vectorizer's rows of them."""
+        centred = unit(vectors - self._centre)
+        ranking = self.index.rank(texts, centred)
+        return Scored(
+            ranking=ranking,
+            units=(ranking.fused - np.float32(self._zero)) / np.float32(self._rise),
+            off_topic=_nearest(centred, self._off_topic),
+            closing=_nearest(centred, self._closing),
+            continuation=_nearest(centred, self._continuation),
+        )
+
+
+def fitting_texts(agents: Sequence[AgentInfo]) -> list[str]:
+    """Return each text whose vector a scorer of these agents needs, once."""
+    own = [text for agent in agents for text in (*agent_texts(agent), *agent_phrases(agent))]
+    common = [text for texts in load_background().values() for text in texts]
+    return list(dict.fromkeys([*own, *common]))
+
+
+def _left_out(agents: Sequence[AgentInfo], rows: _Rows, table: TokenTable) -> Iterator[float]:
+    """Yield the best score of examples against agents that were fitted without them."""
+    told = 0
+    for fold in range(_FOLDS):
+        held = [text for agent in agents for text in _held(agent, fold)]
+        if held and told < _ENOUGH:
+            rest = [replace(agent, examples=_kept(agent, fold)) for agent in agents]
+            yield from Index(rest, rows, table).rank(held, rows(held)).fused.max(axis=1).tolist()
+            told += len(held)
+
+
+def _held(agent: AgentInfo, fold: int) -> tuple[str, ...]:
+    return agent.examples[fold::_FOLDS] if len(agent.examples) > 1 else ()
+
+
+def _kept(agent: AgentInfo, fold: int) -> tuple[str, ...]:
+    if len(agent.examples) == 1:
+        return agent.examples
+    return tuple(text for place, text in enumerate(agent.examples) if place % _FOLDS != fold)
+
+
+def _nearest(vectors: Vectors, prototypes: Vectors) -> NDArray[np.float32]:
+    nearness = np.zeros(len(vectors), np.float32)
+    if len(prototypes):
+        np.max(vectors @ prototypes.T, axis=1, out=nearness)
+    return nearness

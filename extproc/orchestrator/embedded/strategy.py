@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-import numpy as np
 
 from extproc.orchestrator.api import AgentInfo, Question
-from extproc.orchestrator.embedded.dense import TokenTable, Vectorizer
-from extproc.orchestrator.embedded.scorer import Scorer, agent_texts
+from extproc.orchestrator.embedded.dense import TokenTable
+from extproc.orchestrator.embedded.planner import Planner
+from extproc.orchestrator.embedded.turn import read_turn
 from extproc.plan import Plan, Source
-
-_NONE_BAR: Final = 0.25
 
 
 class Embedded:
-    """Static token embeddings and a lexical scorer, fitted to the agents when it is made."""
+    """Static token embeddings and a lexical scorer, fitted to the agents when it is made.
 
-    def __init__(
-        self, agents: Sequence[AgentInfo], *, max_agents: int, vectorizer: Vectorizer | None = None
-    ) -> None:
-        self._ids = [agent.id for agent in agents]
-        self._max_agents = max_agents
-        self._vectorizer = vectorizer or TokenTable.shipped()
-        texts = [text for agent in agents for text in agent_texts(agent)]
-        self._scorer = Scorer(agents, self._vectorizer(texts))
+    It reads the turn's user message and `Question.previous`, never the rest of the conversation.
+    A plan's `scores` say how likely it is that an agent is meant at all, its `confidence` how
+    likely the whole plan is right.
+    """
+
+    def __init__(self, agents: Sequence[AgentInfo], *, max_agents: int) -> None:
+        self._table = TokenTable.shipped()
+        self._planner = Planner(
+            agents,
+            max_agents=max_agents,
+            source=Source.EMBEDDED,
+            vectorizer=self._table,
+            table=self._table,
+        )
 
     async def decide(self, question: Question) -> Plan:
         """Return a plan of allowed agents, empty when none fits."""
@@ -33,20 +35,5 @@ class Embedded:
 
     def plan(self, question: Question) -> Plan:
         """Decide at once: only arithmetic, nothing is waited for."""
-        turn = question.conversation.turn
-        text = "" if turn is None else question.conversation.messages[turn].text
-        allowed = [
-            place
-            for place, agent in enumerate(self._ids)
-            if question.allowed is None or agent in question.allowed
-        ]
-        if not allowed:
-            return Plan(agents=(), source=Source.EMBEDDED)
-        (ranking,) = self._scorer.rank([text], self._vectorizer([text]))
-        fitting = np.clip(ranking.fused, 0, 1)
-        best = max(allowed, key=lambda place: (fitting[place], self._ids[place]))
-        confidence = float(fitting[best])
-        scores = {self._ids[place]: float(fitting[place]) for place in allowed}
-        if confidence < _NONE_BAR:
-            return Plan((), Source.EMBEDDED, 1 - confidence, scores)
-        return Plan((self._ids[best],), Source.EMBEDDED, confidence, scores)
+        turn = read_turn(question.conversation)
+        return self._planner.plan(question, turn, self._table(turn.texts))

@@ -18,13 +18,11 @@ MAX_WORD_CHARS: Final = 64
 DATA: Final = Path(__file__).parent / "data"
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
-_SUFFIXES: Final = (
-    ("ational", "ate"), ("ization", "ize"), ("fulness", "ful"), ("iveness", "ive"),
-    ("ousness", "ous"), ("ations", "ate"), ("ation", "ate"), ("ments", ""), ("ment", ""),
-    ("ingly", ""), ("edly", ""), ("ities", ""), ("ity", ""), ("ness", ""), ("ings", ""),
-    ("ing", ""), ("ions", ""), ("ion", ""), ("ies", "y"), ("ied", "y"), ("ers", ""),
-    ("er", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""),
-)  # fmt: skip
+_INFLECTIONS: Final = (("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ings", ""), ("ing", ""),
+                       ("ed", ""), ("es", "e"), ("ss", "ss"), ("us", "us"), ("s", ""))  # fmt: skip
+_DERIVATIONS: Final = ("ization", "ation", "ition", "ment", "ness", "ance", "ence", "able", "ible",
+                       "ity", "ize", "ise", "ate", "ive", "ion", "er", "or", "ly",
+                       "al")  # fmt: skip
 _MIN_STEM: Final = 3
 
 STOP_WORDS: Final = frozenset((DATA / "stop_words.txt").read_text("utf-8").split())
@@ -46,14 +44,25 @@ def words(text: str) -> list[str]:
     return [word[:MAX_WORD_CHARS] for word in _WORD.findall(text)]
 
 
+def spoken_words(text: str) -> list[str]:
+    """Return the words of a clipped text without its punctuation."""
+    return [word for word in words(text) if word[0].isalnum()]
+
+
 @functools.lru_cache(maxsize=8192)
 def stem(word: str) -> str:
-    """Return an English word without its commonest ending; other words come back as they are."""
-    for suffix, instead in _SUFFIXES:
+    """Return an English word without its commonest endings; other words come back nearly whole."""
+    for suffix, instead in _INFLECTIONS:
         if word.endswith(suffix) and len(word) - len(suffix) >= _MIN_STEM:
-            stemmed = word[: len(word) - len(suffix)] + instead
-            return stemmed.rstrip("e") if len(stemmed) > _MIN_STEM else stemmed
-    return word.rstrip("e") if len(word) > _MIN_STEM else word
+            word = word[: len(word) - len(suffix)] + instead
+            break
+    for suffix in _DERIVATIONS:
+        if word.endswith(suffix) and len(word) - len(suffix) > _MIN_STEM:
+            word = word[: len(word) - len(suffix)]
+            break
+    if len(word) > _MIN_STEM:
+        word = word.rstrip("e")
+    return word[:-1] if len(word) > _MIN_STEM and word[-1] == word[-2] else word
 
 
 def identifier_words(identifier: str) -> str:
@@ -61,3 +70,8 @@ def identifier_words(identifier: str) -> str:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-_]+", " ", identifier).lower()
     kept = [word for word in spaced.split() if word not in {"agent", "assistant", "bot", "service"}]
     return " ".join(kept) or spaced
+
+
+def content_words(text: str) -> int:
+    """Return how many words of a text carry meaning of their own."""
+    return sum(word not in STOP_WORDS for word in spoken_words(text))

@@ -23,7 +23,7 @@ def embedded() -> Embedded:
 
 
 def question(text: str, allowed: Collection[str] | None = None) -> Question:
-    conversation = Conversation(Api.CHAT, JsonObject(b"{}"), None, (Message("user", text),))
+    conversation = Conversation(Api.CHAT, JsonObject(b"{}", {}), None, (Message("user", text),))
     return Question(conversation, None if allowed is None else frozenset(allowed))
 
 

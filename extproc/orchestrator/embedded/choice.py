@@ -1,0 +1,120 @@
+"""From likelihoods to a choice: one agent, several in order, the one of before, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extproc.orchestrator.embedded import calibration
+from extproc.orchestrator.embedded.turn import Task, Turn
+
+_LIKELY: Final = 0.5
+_CLOSING: Final = 0.5
+"""Cosine to a closing from which a turn may be one."""
+
+_ALONE: Final = 10.0
+"""The lead in units of an agent that has no rival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the scores say of a turn: a row for each of its texts, a column for each agent.
+
+    `units` are the scorer's, `fits` the likelihoods that go with them.
+    """
+
+    turn: Turn
+    units: NDArray[np.float32]
+    fits: NDArray[np.float32]
+    closing: NDArray[np.float32]
+    continuation: NDArray[np.float32]
+
+    @property
+    def says_goodbye(self) -> bool:
+        """True for thanks and farewells that ask for nothing more."""
+        near = float(self.closing[0])
+        return near >= _CLOSING and near > self.continuation[0] and self.fits.max() < _LIKELY
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Columns in the order they run (none: no agent fits), and how likely it is all of it right."""
+
+    agents: tuple[int, ...]
+    confidence: float
+
+
+def choose(evidence: Evidence, previous: int | None, max_agents: int) -> Choice:
+    """Choose agents for a turn; `previous` is the column of the agent of the turn before."""
+    if previous is None:
+        return _choose_anew(evidence, None, max_agents)
+    if evidence.says_goodbye:
+        return Choice((), 1 - float(evidence.fits.max()))
+    leaves = _leaves(evidence, previous)
+    if leaves >= _LIKELY:
+        choice = _choose_anew(evidence, previous, max_agents)
+        if choice.agents:
+            return Choice(choice.agents, leaves * choice.confidence)
+    return Choice((previous,), 1 - min(leaves, _LIKELY))
+
+
+def _leaves(evidence: Evidence, previous: int) -> float:
+    units = evidence.units
+    if units.shape[1] == 1:
+        return 0.0
+    others = np.delete(units, previous, axis=1).max(axis=1)
+    row = int(np.argmax(others - units[:, previous] / 2))
+    return calibration.switches(
+        other=float(others[row]),
+        previous=float(units[:, previous].max()),
+        content_words=evidence.turn.content_words,
+        continuation=float(evidence.continuation[row]),
+    )
+
+
+def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choice:
+    """Choose without regard to history, but for the agent that was `left`."""
+    steps = _steps(evidence, evidence.turn.coarse, left)
+    finer = _steps(evidence, evidence.turn.fine, left)
+    if len(finer) > max(len(steps), 1):
+        steps = finer
+    if len(steps) > 1:
+        kept = dict(list(steps.items())[:max_agents])
+        return Choice(tuple(kept), min(kept.values()))
+    return _one(evidence, next(iter(steps), None), left)
+
+
+def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[int, float]:
+    """Return the agents that have a task of their own, each with how likely that is."""
+    wanted = {task.row: int(evidence.units[task.row].argmax()) for task in tasks}
+    rivals = set(wanted.values())
+    if len(rivals) == 1 and left is None:
+        return {}
+    # What only one clause suggests and the whole does not is chance.
+    among = set(np.argsort(-evidence.units[0])[: len(tasks) + 1].tolist()) - {left}
+    steps: dict[int, float] = {}
+    for task in tasks:
+        agent = wanted[task.row]
+        others = [float(evidence.units[task.row, rival]) for rival in rivals - {agent}]
+        lead = float(evidence.units[task.row, agent]) - max(others) if others else _ALONE
+        likely = float(evidence.fits[task.row, agent]) * calibration.right(lead)
+        if agent in among and likely >= task.bar:
+            steps[agent] = max(likely, steps.get(agent, 0.0))
+    return steps
+
+
+def _one(evidence: Evidence, hint: int | None, left: int | None) -> Choice:
+    units = evidence.units[0].astype(np.float64)
+    best = int(np.argmax(np.where(np.arange(len(units)) == left, -np.inf, units)))
+    fits = float(evidence.fits[0, best])
+    if hint is not None and (left is not None or fits < _LIKELY):
+        best, fits = hint, float(evidence.fits[:, hint].max())
+    if fits < _LIKELY or best == left:
+        return Choice((), 1 - fits)
+    rivals = np.delete(units, best)
+    lead = float(units[best] - rivals.max()) if rivals.size else _ALONE
+    return Choice((best,), fits * calibration.right(lead))

@@ -1,0 +1,78 @@
+"""A turn that asks for several things, taken apart in the order they are to be done."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_ENDS: Final = 6
+"""Of a text in many clauses only this many at either end are looked at: it is a document."""
+
+_MAX_PARTS: Final = 6
+_MIN_WORDS: Final = 3
+"""Either side of `and` or a comma needs this many words, else it joins nouns and not tasks."""
+
+_MARKER: Final = (
+    r"(?:and |but )?(?:then|also|after (?:that|which)|afterwards?|plus|next|finally|lastly|"
+    r"in addition|additionally|besides(?: that)?|as well as|on top of that|second(?:ly)?|"
+    r"third(?:ly)?|(?:when|once) that(?:'s| is) done)\b"
+)
+_EARLIER: Final = r"(?:and |but )?(?:before (?:that|this)|beforehand|but first)\b"
+_STRONG = re.compile(
+    rf"(?<![.!?;\n])[.!?;\n]+[\"')]*(?:\s|$)|\n|,? (?={_MARKER}|{_EARLIER})", re.IGNORECASE
+)
+_WEAK = re.compile(r" ?, (?:and |but )?| (?:and|but|&) ", re.IGNORECASE)
+_LEADING = re.compile(
+    rf"(?:{_MARKER}|first(?:ly| of all)?\b|and\b|but\b|so\b|(?:two|three) things ?:|[,: ])+",
+    re.IGNORECASE,
+)
+_EARLIER_START = re.compile(rf"{_EARLIER}[ ,:]*", re.IGNORECASE)
+_BEFORE_START = re.compile(r"before (?!that\b|this\b)", re.IGNORECASE)
+_BLANKS = re.compile(r"[^\S\n]+")
+_BREAKS = re.compile(r"\s*\n\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause, and what it may fall into at `and` and commas.
+
+    It is `marked` where a word such as `then` or `also` sets it apart as a task of its own.
+    """
+
+    text: str
+    parts: tuple[str, ...]
+    marked: bool
+
+
+def split(text: str) -> list[Clause]:
+    """Return the clauses of `text` in the order of their tasks: `before that` puts one first."""
+    # Single blanks keep the expressions linear on hostile text.
+    pieces = _STRONG.split(_BREAKS.sub("\n", _BLANKS.sub(" ", text)))
+    if len(pieces) > 2 * _ENDS:
+        pieces = pieces[:_ENDS] + pieces[-_ENDS:]
+    clauses: list[Clause] = []
+    for piece in pieces:
+        earlier = _EARLIER_START.match(piece)
+        rest = piece[earlier.end() :] if earlier else piece
+        leading = _LEADING.match(rest)
+        clause = rest[leading.end() :].strip() if leading else rest.strip()
+        if clause:
+            marked = earlier is not None or leading is not None
+            place = len(clauses) - 1 if earlier and clauses else len(clauses)
+            clauses.insert(place, Clause(clause, _parts(clause), marked))
+    return clauses
+
+
+def _parts(clause: str) -> tuple[str, ...]:
+    parts: list[str] = []
+    start = 0
+    for found in _WEAK.finditer(clause):
+        left, right = clause[start : found.start()], clause[found.end() :]
+        if min(len(left.split()), len(right.split())) >= _MIN_WORDS and len(parts) < _MAX_PARTS - 1:
+            parts.append(left)
+            start = found.end()
+    parts.append(clause[start:])
+    if len(parts) > 1 and _BEFORE_START.match(parts[0]):
+        parts.append(parts.pop(0))
+    return tuple(parts)
