@@ -233,6 +233,52 @@ def http() -> Iterator[httpx.Client]:
         yield client
 
 
+ANTHROPIC = "/v1/messages"
+ERROR_TYPES = {
+    # status: (OpenAI's word, Anthropic's word)
+    404: ("invalid_request_error", "not_found_error"),
+    413: ("invalid_request_error", "request_too_large"),
+    500: ("server_error", "api_error"),
+    502: ("server_error", "api_error"),
+    503: ("service_unavailable_error", "api_error"),
+    504: ("server_error", "timeout_error"),
+}
+LEAKS = ("Traceback", "extproc", ".py", "upstream connect", "delayed connect", "/tmp", "{{", "%")
+
+
+def check_error(
+    answer: httpx.Response | Answer, path: str, status: int, code: str
+) -> dict[str, Any]:
+    """Hold an answer to the contract's shape of errors; return its error object."""
+    if isinstance(answer, httpx.Response):
+        answer = Answer(answer.status_code, answer.headers.multi_items(), answer.content)
+    assert (answer.status, answer.all("x-outerloop-error")) == (status, [code]), answer
+    assert answer.all("content-type") == ["application/json"]
+    assert answer.all("content-length") == [str(len(answer.body))]
+    assert len(answer.all("x-request-id")) == 1
+    document = json.loads(answer.body)
+    error: dict[str, Any] = document.pop("error")
+    openai, anthropic = ERROR_TYPES.get(status, ("invalid_request_error",) * 2)
+    if path.startswith(ANTHROPIC):
+        assert document == {"type": "error"}
+        assert "param" not in error
+        assert error["type"] == anthropic
+    else:
+        assert document == {}
+        assert error["param"] is None
+        assert error["type"] == openai
+    assert error["code"] == code
+    assert error["message"]
+    assert not [leak for leak in LEAKS if leak in answer.body.decode()], answer
+    return error
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., dict[str, Any]]:
+    """Hold an answer to the contract's shape of errors; return its error object."""
+    return check_error
+
+
 def read_http1(connection: socket.socket) -> Answer:
     """Read one answer up to the end of the connection."""
     data = b"".join(iter(lambda: connection.recv(2**16), b""))
