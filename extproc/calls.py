@@ -1,6 +1,6 @@
 """Calls that the processor makes itself: to models, filters and earlier agents.
 
-Strategies and filters see this Protocol; who opens connections is decided where all is put together.
+Strategies and filters see this Protocol; what carries a call is decided where all is put together.
 """
 
 from __future__ import annotations

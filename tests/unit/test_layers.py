@@ -38,6 +38,7 @@ LAYERS = (
     ),
     (("extproc.runtime", "extproc.pipeline"), ("extproc.envoyconf.resources",)),
     (
+        ("extproc.egress",),
         ("extproc.server",),
         ("extproc.telemetry",),
         ("extproc.supervisor",),

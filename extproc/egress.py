@@ -1,0 +1,89 @@
+"""The processor's own calls over HTTP: through Envoy's egress listener, or straight."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import Final
+
+import aiohttp
+
+from extproc.address import Address, PipeAddress
+from extproc.calls import Call, CallFailed, Response, Target
+from extproc.http import Headers
+from extproc.names import HEADER_TARGET
+
+_CHUNK: Final = 64 * 2**10
+_MAX_HEADER: Final = 64 * 2**10
+
+
+class Egress:
+    """Makes calls through the listener at `via`, or directly where it is None.
+
+    On the listener the header `x-outerloop-target` names the route; retries, TLS, breakers and
+    statistics are Envoy's. Must be made and closed on the event loop that it is used on.
+    """
+
+    def __init__(self, via: Address | None = None) -> None:
+        self._via = via
+        connector = (
+            aiohttp.UnixConnector(via.path, limit=0)
+            if isinstance(via, PipeAddress)
+            else aiohttp.TCPConnector(limit=0)
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            # Nothing of one call may show up in another.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers={"user-agent": "outerloop", "accept-encoding": "identity"},
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def __call__(self, call: Call) -> Response:
+        """Make one call; see `Caller`."""
+        target = call.target.name
+        try:
+            async with asyncio.timeout(call.timeout):
+                return await self._post(call)
+        except TimeoutError as error:
+            raise CallFailed(f"{target} did not answer in time", timed_out=True) from error
+        except (aiohttp.ClientError, OSError, zlib.error) as error:
+            raise CallFailed(f"{target}: {type(error).__name__}") from error
+
+    async def _post(self, call: Call) -> Response:
+        headers = {
+            "content-type": "application/json",
+            HEADER_TARGET: call.target.name,
+            **dict(call.headers),
+        }
+        async with self._session.post(
+            self._base(call.target) + call.path,
+            data=call.body,
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            body = await _read(response, call)
+            pairs = ((name.lower(), value) for name, value in response.headers.items())
+            return Response(response.status, Headers(tuple(pairs)), body)
+
+    def _base(self, target: Target) -> str:
+        if self._via is None:
+            return f"{target.origin.scheme}://{target.origin.authority}"
+        if isinstance(self._via, PipeAddress):
+            return "http://egress"
+        return f"http://{self._via}"
+
+
+async def _read(response: aiohttp.ClientResponse, call: Call) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > call.max_bytes:
+            raise CallFailed(f"{call.target.name} answered with more than {call.max_bytes} bytes")
+    return bytes(body)
