@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,12 +25,14 @@ _ALONE: Final = 10.0
 class Evidence:
     """What the scores say of a turn: a row for each of its texts, a column for each agent.
 
-    `units` are the scorer's, `fits` the likelihoods that go with them.
+    `units` are the scorer's, `fits` the likelihoods that go with them. `kinship` says how near
+    agents are to each other (cosine).
     """
 
     turn: Turn
     units: NDArray[np.float32]
     fits: NDArray[np.float32]
+    kinship: NDArray[np.float32]
     closing: NDArray[np.float32]
     continuation: NDArray[np.float32]
 
@@ -94,17 +97,27 @@ def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[
     rivals = set(wanted.values())
     if len(rivals) == 1 and left is None:
         return {}
-    # What only one clause suggests and the whole does not is chance.
-    among = set(np.argsort(-evidence.units[0])[: len(tasks) + 1].tolist()) - {left}
+    among = set(np.argsort(-evidence.units[0])[: len(tasks) + 1].tolist())
     steps: dict[int, float] = {}
     for task in tasks:
         agent = wanted[task.row]
-        others = [float(evidence.units[task.row, rival]) for rival in rivals - {agent}]
-        lead = float(evidence.units[task.row, agent]) - max(others) if others else _ALONE
-        likely = float(evidence.fits[task.row, agent]) * calibration.right(lead)
-        if agent in among and likely >= task.bar:
+        likely = _own_task(evidence, task.row, agent, rivals - {agent})
+        # What one clause suggests and the whole turn does not is chance, unless words say so.
+        if agent != left and (task.marked or agent in among) and likely >= task.bar:
             steps[agent] = max(likely, steps.get(agent, 0.0))
     return steps
+
+
+def _own_task(evidence: Evidence, row: int, agent: int, rivals: AbstractSet[int]) -> float:
+    """Return how likely a text is a task for `agent` beside those of `rivals`."""
+    likely = float(evidence.fits[row, agent])
+    if not rivals:
+        return likely
+    others = list(rivals)
+    lead = float(evidence.units[row, agent] - evidence.units[row, others].max())
+    kinship = float(evidence.kinship[agent, others].max())
+    # One matter seldom needs two agents that are much alike.
+    return likely * calibration.right(lead) * (1 - max(kinship, 0.0) ** 2)
 
 
 def _one(evidence: Evidence, hint: int | None, left: int | None) -> Choice:

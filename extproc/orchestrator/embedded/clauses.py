@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _ENDS: Final = 6
@@ -37,7 +37,8 @@ _BREAKS = re.compile(r"\s*\n\s*")
 class Clause:
     """A clause, and what it may fall into at `and` and commas.
 
-    It is `marked` where a word such as `then` or `also` sets it apart as a task of its own.
+    It is `marked` where a word such as `then` or `also` sets it apart from its neighbour, as
+    tasks of their own.
     """
 
     text: str
@@ -59,6 +60,8 @@ def split(text: str) -> list[Clause]:
         clause = rest[leading.end() :].strip() if leading else rest.strip()
         if clause:
             marked = earlier is not None or leading is not None
+            if marked and clauses:
+                clauses[-1] = replace(clauses[-1], marked=True)
             place = len(clauses) - 1 if earlier and clauses else len(clauses)
             clauses.insert(place, Clause(clause, _parts(clause), marked))
     return clauses

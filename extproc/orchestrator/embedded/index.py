@@ -57,6 +57,7 @@ class Index:
         self._starts = _starts(all_texts)
         rows = vectors([text for texts in wholes for text in texts])
         self._centroids = unit(np.add.reduceat(rows, _starts(wholes)))
+        self.kinship: Scores = self._centroids @ self._centroids.T
         self._lexical = Lexical(wholes)
         self._related = RelatedWords([texts[0] for texts in wholes], table)
 

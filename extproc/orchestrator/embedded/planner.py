@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from extproc.orchestrator.api import AgentInfo, Question
 from extproc.orchestrator.embedded import calibration
 from extproc.orchestrator.embedded.catch_all import is_catch_all
@@ -45,7 +47,10 @@ class Planner:
         scored = self.scorer.score(turn.texts, vectors)
         units = scored.units[:, columns]
         fits = calibration.fits(units, scored.off_topic[:, None])
-        evidence = Evidence(turn, units, fits, scored.closing, scored.continuation)
+        kinship = self.scorer.index.kinship
+        if len(columns) < len(self._ids):
+            kinship = kinship[np.ix_(columns, columns)]
+        evidence = Evidence(turn, units, fits, kinship, scored.closing, scored.continuation)
         previous = ids.index(question.previous) if question.previous in ids else None
         choice = choose(evidence, previous, self._max_agents)
         scores = dict(zip(ids, fits.max(axis=0).tolist(), strict=True))

@@ -16,10 +16,14 @@ _PART_BAR: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A text that may be a task of its own: its row, and how likely that must be to count."""
+    """A text that may be a task of its own: its row, and how likely that must be to count.
+
+    It is `marked` where the user's words say so.
+    """
 
     row: int
     bar: float
+    marked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,14 @@ def read_turn(conversation: Conversation) -> Turn:
     texts, coarse, fine = [text], [], []
     for clause in clauses.split(text):
         bar = _MARKED_BAR if clause.marked else _SENTENCE_BAR
-        task = Task(len(texts), bar)
+        task = Task(len(texts), bar, clause.marked)
         texts.append(clause.text)
         coarse.append(task)
         if len(clause.parts) == 1:
             fine.append(task)
             continue
-        for number, part in enumerate(clause.parts):
-            fine.append(Task(len(texts), bar if clause.marked and not number else _PART_BAR))
-            texts.append(part)
+        fine.append(Task(len(texts), bar if clause.marked else _PART_BAR, clause.marked))
+        rows = range(len(texts) + 1, len(texts) + len(clause.parts))
+        fine.extend(Task(row, _PART_BAR, marked=False) for row in rows)
+        texts.extend(clause.parts)
     return Turn(tuple(texts), tuple(coarse), tuple(fine), content_words(text))
