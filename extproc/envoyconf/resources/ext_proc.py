@@ -32,7 +32,8 @@ _WITHHELD: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key
 _PHASES: Final = ext_proc.ProcessingMode(
     request_header_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
     request_body_mode=ext_proc.ProcessingModeBodySendMode.BUFFERED,
-    request_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    # Trailers may follow the headers at once: without a body, they are what asks for a decision.
+    request_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
     response_header_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
     response_body_mode=ext_proc.ProcessingModeBodySendMode.NONE,
     response_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,

@@ -85,11 +85,17 @@ def to_client(level: Literal["none", "basic", "full"]) -> Any:
 
 
 def from_agent() -> Any:
-    """Return the upstream filter that drops an agent's own `x-outerloop-*` response headers."""
+    """Return the upstream filter that drops an agent's own `x-outerloop-*` response headers.
+
+    And what may not reach an agent from a client: copies of ours that came as trailers.
+    """
     ours = rf"(?i){re.escape(names.HEADER_PREFIX)}.*"
     return Any.pack(
         header_mutation.HeaderMutation(
-            mutations=header_mutation.Mutations(response_mutations=[_remove_matching(ours)])
+            mutations=header_mutation.Mutations(
+                request_trailers_mutations=[_remove_matching(names.SPOOFED_HEADERS)],
+                response_mutations=[_remove_matching(ours)],
+            )
         )
     )
 

@@ -34,8 +34,14 @@ _TIMEOUTS: Final = _one_of(
 _MALFORMED: Final = (
     f"{_DETAILS}.startsWith('http1.')",
     f"{_DETAILS}.startsWith('http2.')",
-    _one_of("missing_host_header", "low_version", "absolute_path_rejected"),
-    _one_of("missing_path_rejected", "path_normalization_failed", "upgrade_failed"),
+    _one_of("http.invalid_authority", "missing_host_header", "low_version"),
+    _one_of("missing_path_rejected", "absolute_path_rejected", "path_normalization_failed"),
+    _one_of("upgrade_failed"),
+)
+_HEADERS_TOO_LARGE: Final = (
+    f"response.code == 431 && {_DETAILS}.startsWith('http')",
+    # Within the limits when they came, over them with the headers of the decision.
+    _one_of("header_mutation_result_exceeds_limit"),
 )
 
 # CEL over Envoy's reason for an answer; the first that holds counts. The processor's own answers
@@ -52,7 +58,7 @@ _CAUSES: Final = (
     ("upstream_reset", _RESET),
     ("request_timeout", f"response.code == 408 && {_TIMEOUTS}"),
     ("upstream_timeout", _TIMEOUTS),
-    ("headers_too_large", f"response.code == 431 && {_DETAILS}.startsWith('http')"),
+    ("headers_too_large", " || ".join(_HEADERS_TOO_LARGE)),
     ("bad_request", " || ".join(_MALFORMED)),
 )
 

@@ -165,8 +165,15 @@ class Http2:
         except (BrokenPipeError, ConnectionResetError):
             self.gone = True
 
-    def headers(self, fields: list[tuple[str, str]], *, end: bool = False) -> int:
+    def request_headers(
+        self, method: str, target: str, *more: tuple[str, str], end: bool = False
+    ) -> int:
         """Begin a request; return its stream."""
+        pseudo = {":method": method, ":scheme": "http", ":authority": "test", ":path": target}
+        return self.headers([*pseudo.items(), *more], end=end)
+
+    def headers(self, fields: list[tuple[str, str]], *, end: bool = False) -> int:
+        """Begin a stream by any fields at all."""
         stream = self.h2.get_next_available_stream_id()
         self._streams[stream] = _Stream()
         self.h2.send_headers(stream, fields, end_stream=end)
@@ -176,7 +183,7 @@ class Http2:
     def data(self, stream: int, body: bytes, *, end: bool = False) -> None:
         """Send a body within the peer's windows; stop where the peer ended the stream."""
         view = memoryview(body)
-        while len(view) and not self._streams[stream].over:
+        while view and not self._streams[stream].over:
             window = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
             if window:
                 self.h2.send_data(stream, bytes(view[:window]))
@@ -293,7 +300,7 @@ class Wire:
     ) -> Answer | None:
         """Send one HTTP/2 request on a new connection; no body ends it with the headers."""
         connection = self.http2()
-        stream = connection.headers(pseudo(method, target, *headers), end=body is None)
+        stream = connection.request_headers(method, target, *headers, end=body is None)
         if body is not None:
             connection.data(stream, body, end=True)
         answer = connection.answer(stream)
@@ -303,16 +310,6 @@ class Wire:
     def close(self) -> None:
         for connection in self._open:
             connection.close()
-
-
-def pseudo(method: str, target: str, *more: tuple[str, str]) -> list[tuple[str, str]]:
-    return [
-        (":method", method),
-        (":scheme", "http"),
-        (":authority", "test"),
-        (":path", target),
-        *more,
-    ]
 
 
 class Agents:

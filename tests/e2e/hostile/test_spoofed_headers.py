@@ -131,9 +131,7 @@ def test_the_list_of_models_is_ours(wire: Wire, agents: Agents) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/", "/v1/embeddings", "/v1/chat", "/admin", "/requests"])
-def test_an_unknown_path_reaches_no_agent(
-    wire: Wire, agents: Agents, say: Say, path: str
-) -> None:
+def test_an_unknown_path_reaches_no_agent(wire: Wire, agents: Agents, say: Say, path: str) -> None:
     for method in ("GET", "POST", "DELETE"):
         assert wire.request(method, path, ROUTE, say()).refuses(404, "not_found")
     assert agents.saw() == []

@@ -27,7 +27,7 @@ def test_the_whole_request_is_sent_and_nothing_of_the_response(
     assert mode is not None
     assert mode.request_header_mode.name == "SEND"
     assert mode.request_body_mode.name == "BUFFERED"
-    assert mode.request_trailer_mode.name == "SKIP"
+    assert mode.request_trailer_mode.name == "SEND"
     assert mode.response_header_mode.name == "SKIP"
     assert mode.response_body_mode.name == "NONE"
     assert mode.response_trailer_mode.name == "SKIP"

@@ -66,6 +66,15 @@ def test_the_client_is_told_what_the_level_says(level: Level, names: set[str]) -
     assert {option.header.key for option in options if option and option.header} == names
 
 
+def test_a_clients_trailers_have_nothing_of_ours() -> None:
+    config = from_agent().unpack()
+    assert isinstance(config, header_mutation.HeaderMutation)
+    assert config.mutations is not None
+    (mutation,) = config.mutations.request_trailers_mutations
+    assert removed(mutation).fullmatch("X_Outerloop-Agent")
+    assert not removed(mutation).fullmatch("x-checksum")
+
+
 def test_an_agents_own_response_headers_of_ours_are_removed_whatever_their_case() -> None:
     (mutation,) = response_mutations(from_agent())
     ours = removed(mutation)
