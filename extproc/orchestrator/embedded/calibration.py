@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 _CEILING: Final = 1.5
 """Units above this are as good as certain: they must not outweigh the other features."""
 
+_BEYOND: Final = 0.1
+"""What a unit above the ceiling still counts, so that the better agent has the better score."""
+
 _FITS: Final = (3.42, -2.45, -0.61)
 _RIGHT: Final = (4.53, -0.24)
 _SWITCHES: Final = (5.28, -4.52, 2.06, -3.38, -4.83)
@@ -19,7 +22,8 @@ _SWITCHES: Final = (5.28, -4.52, 2.06, -3.38, -4.83)
 def fits(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how likely it is that an agent with these units is meant, and not nothing."""
     by_units, by_off_topic, bias = _FITS
-    total = by_units * np.minimum(units, _CEILING) + by_off_topic * off_topic + bias
+    capped = np.minimum(units, _CEILING + _BEYOND * (units - _CEILING))
+    total = by_units * capped + by_off_topic * off_topic + bias
     return (1 / (1 + np.exp(-total))).astype(np.float32)
 
 

@@ -17,6 +17,9 @@ _LIKELY: Final = 0.5
 _CLOSING: Final = 0.5
 """Cosine to a closing from which a turn may be one."""
 
+_CLEAR: Final = 0.9
+"""How likely a clause must be to speak for a turn that as a whole speaks for nobody."""
+
 _ALONE: Final = 10.0
 """The lead in units of an agent that has no rival."""
 
@@ -88,7 +91,7 @@ def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choic
     if len(steps) > 1:
         kept = dict(list(steps.items())[:max_agents])
         return Choice(tuple(kept), min(kept.values()))
-    return _one(evidence, next(iter(steps), None), left)
+    return _one(evidence, left)
 
 
 def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[int, float]:
@@ -120,14 +123,25 @@ def _own_task(evidence: Evidence, row: int, agent: int, rivals: AbstractSet[int]
     return likely * calibration.right(lead) * (1 - max(kinship, 0.0) ** 2)
 
 
-def _one(evidence: Evidence, hint: int | None, left: int | None) -> Choice:
-    units = evidence.units[0].astype(np.float64)
-    best = int(np.argmax(np.where(np.arange(len(units)) == left, -np.inf, units)))
-    fits = float(evidence.fits[0, best])
-    if hint is not None and (left is not None or fits < _LIKELY):
-        best, fits = hint, float(evidence.fits[:, hint].max())
-    if fits < _LIKELY or best == left:
-        return Choice((), 1 - fits)
-    rivals = np.delete(units, best)
-    lead = float(units[best] - rivals.max()) if rivals.size else _ALONE
-    return Choice((best,), fits * calibration.right(lead))
+def _one(evidence: Evidence, left: int | None) -> Choice:
+    """Choose one agent by the whole turn, or by the clause that tells most where that must."""
+    units, row = evidence.units, 0
+    if left is not None:
+        units = units.copy()
+        units[:, left] = -np.inf
+    best, likely = _best(evidence, units, 0)
+    if evidence.turn.coarse and (left is not None or likely < _LIKELY):
+        clearest = max((task.row for task in evidence.turn.coarse), key=lambda at: units[at].max())
+        clause_best, clause_likely = _best(evidence, units, clearest)
+        if clause_likely >= (likely if left is not None else _CLEAR):
+            row, best, likely = clearest, clause_best, clause_likely
+    if likely < _LIKELY:
+        return Choice((), 1 - likely)
+    rivals = np.delete(units[row], best)
+    lead = float(units[row, best] - rivals.max()) if rivals.size else _ALONE
+    return Choice((best,), likely * calibration.right(lead))
+
+
+def _best(evidence: Evidence, units: NDArray[np.float32], row: int) -> tuple[int, float]:
+    best = int(units[row].argmax())
+    return best, float(evidence.fits[row, best])

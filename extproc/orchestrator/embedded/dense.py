@@ -31,6 +31,7 @@ class TokenTable:
     """
 
     def __init__(self, pieces: WordPiece, rows: NDArray[np.int8], scales: Vectors) -> None:
+        self.vocabulary = pieces.vocabulary
         self._pieces = pieces.pieces
         self._rows = rows
         self._scales = scales[:, 0]

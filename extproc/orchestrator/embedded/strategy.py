@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from extproc.orchestrator.api import AgentInfo, Question
 from extproc.orchestrator.embedded.dense import TokenTable
+from extproc.orchestrator.embedded.index import agent_texts
 from extproc.orchestrator.embedded.planner import Planner
+from extproc.orchestrator.embedded.spelling import Spelling
+from extproc.orchestrator.embedded.text import spoken_words
 from extproc.orchestrator.embedded.turn import read_turn
 from extproc.plan import Plan, Source
 
@@ -21,6 +24,9 @@ class Embedded:
 
     def __init__(self, agents: Sequence[AgentInfo], *, max_agents: int) -> None:
         self._table = TokenTable.shipped()
+        texts = [text for agent in agents for text in agent_texts(agent)]
+        own_words = (word for text in texts for word in spoken_words(text))
+        self._spelling = Spelling(self._table.vocabulary, own_words)
         self._planner = Planner(
             agents,
             max_agents=max_agents,
@@ -35,5 +41,5 @@ class Embedded:
 
     def plan(self, question: Question) -> Plan:
         """Decide at once: only arithmetic, nothing is waited for."""
-        turn = read_turn(question.conversation)
+        turn = read_turn(question.conversation, self._spelling)
         return self._planner.plan(question, turn, self._table(turn.texts))

@@ -16,8 +16,8 @@ class WordPiece:
     """The ids of a word's pieces; a word that cannot be spelled with them has none."""
 
     def __init__(self, vocabulary: Mapping[str, int]) -> None:
-        self._vocabulary = vocabulary
         self._longest = max(map(len, vocabulary), default=0)
+        self.vocabulary = vocabulary
         self.pieces = functools.lru_cache(maxsize=CACHED_WORDS)(self._pieces)
 
     def _pieces(self, word: str) -> tuple[int, ...]:
@@ -25,7 +25,7 @@ class WordPiece:
         start, prefix = 0, ""
         while start < len(word):
             for end in range(min(len(word), start + self._longest), start, -1):
-                found = self._vocabulary.get(prefix + word[start:end])
+                found = self.vocabulary.get(prefix + word[start:end])
                 if found is not None:
                     break
             else:

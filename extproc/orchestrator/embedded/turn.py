@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,10 +41,10 @@ class Turn:
     content_words: int
 
 
-def read_turn(conversation: Conversation) -> Turn:
-    """Return the turn that a conversation ends with."""
+def read_turn(conversation: Conversation, spelling: Callable[[str], str]) -> Turn:
+    """Return the turn that a conversation ends with, its slips corrected by `spelling`."""
     index = conversation.turn
-    text = clip(conversation.messages[index].text) if index is not None else ""
+    text = spelling(clip(conversation.messages[index].text)) if index is not None else ""
     texts, coarse, fine = [text], [], []
     for clause in clauses.split(text):
         bar = _MARKED_BAR if clause.marked else _SENTENCE_BAR
