@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Final
+
+_LARGEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,19 @@ class SocketAddress:
 
 
 Address = PipeAddress | SocketAddress
+
+
+def parse(text: str) -> Address:
+    """Read `host:port`, `[v6]:port` or `unix:/path`. Raises ValueError."""
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if not path:
+            raise ValueError("unix: needs a path")
+        return PipeAddress(path)
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > _LARGEST_PORT:
+        raise ValueError("expected host:port or unix:path")
+    return SocketAddress(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def is_ip(host: str) -> bool:

@@ -58,6 +58,6 @@ class CallFailed(Exception):
 class Caller(Protocol):
     """Makes calls. May be used by many tasks at once; cancelling a call closes its connection."""
 
-    async def __call__(self, call: Call) -> Response:
+    async def __call__(self, call: Call, /) -> Response:
         """Return the answer, redirects included as they are. Raises `CallFailed`."""
         ...

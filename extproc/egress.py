@@ -11,7 +11,7 @@ import aiohttp
 from extproc.address import Address, PipeAddress
 from extproc.calls import Call, CallFailed, Response, Target
 from extproc.http import Headers
-from extproc.names import HEADER_TARGET
+from extproc.names import HEADER_ERROR, HEADER_TARGET
 
 _CHUNK: Final = 64 * 2**10
 _MAX_HEADER: Final = 64 * 2**10
@@ -69,6 +69,10 @@ class Egress:
             allow_redirects=False,
         ) as response:
             body = await _read(response, call)
+            error = response.headers.get(HEADER_ERROR) if self._via is not None else None
+            if error is not None:
+                # Envoy's own answer: a target's x-outerloop headers do not pass the listener.
+                raise CallFailed(f"{call.target.name}: {error}")
             pairs = ((name.lower(), value) for name, value in response.headers.items())
             return Response(response.status, Headers(tuple(pairs)), body)
 

@@ -11,20 +11,16 @@ from typing import Final
 
 from extproc import names, traceparent
 from extproc.apis.api import CODECS, decode
-from extproc.conversation import Conversation
 from extproc.errors import (
     MethodNotAllowed,
-    NoAgentFits,
     NotFound,
-    OrchestratorFailed,
     Reject,
     UnsupportedEncoding,
     UnsupportedGateway,
     to_reject,
 )
 from extproc.http import Answer, HttpRequest, Mutations
-from extproc.orchestrator.api import Question
-from extproc.plan import Decision, Plan, Source
+from extproc.plan import Decision
 from extproc.runtime import Listener, Runtime
 
 _METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
@@ -50,20 +46,19 @@ class Pipeline:
             listener = self._admit(request)
             if request.path == names.PATH_MODELS:
                 return listener.models
-            decision = await self.decide(listener.name, request.path, request.body)
+            decision = await self.decide(listener, request)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
         return _mutations(request, decision)
 
-    async def decide(self, listener_name: str, path: str, body: bytes) -> Decision:
-        """Decide one body on a listener. Raises `OuterloopError` and TimeoutError."""
+    async def decide(self, listener: Listener, request: HttpRequest) -> Decision:
+        """Decide a request to a listener. Raises `OuterloopError` and TimeoutError."""
         started = time.perf_counter()
-        listener = self.runtime.listeners[listener_name]
         async with asyncio.timeout(listener.decision_timeout):
-            conversation = decode(path, body, self.runtime.limits)
-            plan = await _plan(listener, conversation)
+            conversation = decode(request.path, request.body, self.runtime.limits)
+            plan, cached = await listener.decider.decide(request, conversation)
         elapsed = (time.perf_counter() - started) * 1000
-        return Decision(listener.name, plan, cached=False, milliseconds=elapsed)
+        return Decision(listener.name, plan, cached, elapsed)
 
     def _admit(self, request: HttpRequest) -> Listener:
         listener = self._listener(request)
@@ -87,24 +82,6 @@ class Pipeline:
         if listener is None:
             raise UnsupportedGateway(f"the gateway must set {names.HEADER_LISTENER} to a listener")
         return listener
-
-
-async def _plan(listener: Listener, conversation: Conversation) -> Plan:
-    if conversation.model in listener.agents:
-        return Plan((conversation.model,), Source.EXPLICIT)
-    if len(listener.agents) == 1:
-        return Plan(listener.agents, Source.SINGLE)
-    try:
-        plan = await listener.strategy.decide(Question(conversation))
-    except OrchestratorFailed:
-        if listener.reject_error:
-            raise
-        return Plan((listener.default,), Source.FALLBACK, confidence=0.0)
-    if plan.agents:
-        return plan
-    if listener.reject_none:
-        raise NoAgentFits("no agent fits this conversation")
-    return Plan((listener.default,), Source.DEFAULT, plan.confidence, plan.scores)
 
 
 def _mutations(request: HttpRequest, decision: Decision) -> Mutations:

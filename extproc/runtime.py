@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from extproc.apis.models import models_body
+from extproc.calls import Caller
 from extproc.config.model.listeners import Listener as ListenerConfig
 from extproc.config.model.root import Config, Limits
+from extproc.deciding import Decider
 from extproc.http import Answer
-from extproc.orchestrator.api import AgentInfo, Orchestrator
-from extproc.orchestrator.embedded import Embedded
+from extproc.memory import Memory
+from extproc.orchestrator.api import AgentInfo
+from extproc.orchestrator.factory import Strategies
+from extproc.rules import compile_rules
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What deciding needs to know of one listener. `agents` are in the order of the file."""
+    """What the pipeline needs to know of one listener. Times are seconds."""
 
     name: str
-    agents: tuple[str, ...]
-    default: str
-    strategy: Orchestrator
-    reject_none: bool
-    reject_error: bool
+    decider: Decider
     decision_timeout: float
     models: Answer
 
@@ -37,9 +37,14 @@ class Runtime:
     stream_timeout: float
 
 
-def build(config: Config, *, generation: int) -> Runtime:
-    """Compile a configuration. Strategies are fitted here, which may take a second."""
-    listeners = {listener.name: _listener(config, listener) for listener in config.listeners}
+def build(config: Config, *, generation: int, caller: Caller) -> Runtime:
+    """Compile a configuration. Strategies are fitted here, which may take a second.
+
+    `caller` carries the calls of strategies that ask a server. Raises ValueError where a file
+    that the configuration names cannot be used.
+    """
+    strategies = Strategies(config, caller)
+    listeners = {each.name: _listener(config, each, strategies) for each in config.listeners}
     slowest = max(listener.decision_timeout for listener in listeners.values())
     return Runtime(
         generation=generation,
@@ -49,17 +54,32 @@ def build(config: Config, *, generation: int) -> Runtime:
     )
 
 
-def _listener(config: Config, listener: ListenerConfig) -> Listener:
-    agents = listener.agents
-    infos = [AgentInfo(agent.id, agent.description, agent.examples) for agent in agents]
-    default = next((agent.id for agent in agents if agent.default), agents[0].id)
+def _listener(config: Config, listener: ListenerConfig, strategies: Strategies) -> Listener:
+    agents = [AgentInfo(each.id, each.description, each.examples) for each in listener.agents]
     return Listener(
         name=listener.name,
-        agents=tuple(info.id for info in infos),
-        default=default,
-        strategy=Embedded(infos, max_agents=1),
-        reject_none=config.orchestrator.on_none == "reject",
-        reject_error=config.orchestrator.on_error == "reject",
+        decider=_decider(config, listener, strategies, agents),
         decision_timeout=listener.decision_timeout.total_seconds(),
-        models=Answer(models_body((info.id, info.description) for info in infos)),
+        models=Answer(models_body((agent.id, agent.description) for agent in agents)),
+    )
+
+
+def _decider(
+    config: Config, listener: ListenerConfig, strategies: Strategies, agents: list[AgentInfo]
+) -> Decider:
+    orchestrator = config.orchestrator
+    first = listener.agents[0].id
+    strategy, local = strategies.make(agents)
+    entries = orchestrator.cache.entries
+    return Decider(
+        agents=tuple(agent.id for agent in agents),
+        default=next((agent.id for agent in listener.agents if agent.default), first),
+        strategy=strategy,
+        local=local,
+        rules=compile_rules(listener.rules),
+        session_header=orchestrator.session.header,
+        decisions=Memory(entries, orchestrator.cache.ttl.total_seconds()),
+        sessions=Memory(entries, None),
+        reject_none=orchestrator.on_none == "reject",
+        reject_error=orchestrator.on_error == "reject",
     )

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import uvloop
 
+from extproc.address import parse as parse_address
 from extproc.config.load import loads
+from extproc.egress import Egress
 from extproc.logs import configure
 from extproc.pipeline import Pipeline
 from extproc.runtime import build
@@ -41,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--snapshot", type=Path, required=True)
     parser.add_argument("--file", required=True, help="name of the file in messages")
     parser.add_argument("--bind", required=True)
+    parser.add_argument("--egress")
     parser.add_argument("--generation", type=int, default=1)
     parser.add_argument("--notice", type=float, required=True)
     parser.add_argument("--drain-time", type=float, required=True)
@@ -57,13 +60,14 @@ async def _serve(options: argparse.Namespace) -> None:
     text = options.snapshot.read_text(encoding="utf-8")
     base = Path(options.file).parent
     config = loads(text, options.file, os.environ, base).config
-    pipeline = Pipeline(build(config, generation=options.generation))
-    server = Server(pipeline)
+    egress = Egress(parse_address(options.egress) if options.egress is not None else None)
+    server = Server(Pipeline(build(config, generation=options.generation, caller=egress)))
     await server.start(options.bind)
     sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
     sys.stdout.flush()
     await stop.wait()
     await server.drain(options.notice, options.drain_time)
+    await egress.close()
 
 
 class _EndOfInput(asyncio.Protocol):

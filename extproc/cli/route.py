@@ -11,11 +11,14 @@ import click
 
 from extproc.cli.failures import FAULTS, USAGE, Failure
 from extproc.cli.files import read
+from extproc.config.model.root import Config
 from extproc.conversation import Api
+from extproc.egress import Egress
 from extproc.errors import OuterloopError
+from extproc.http import Headers, HttpRequest
 from extproc.pipeline import Pipeline
 from extproc.plan import Decision
-from extproc.runtime import Runtime, build
+from extproc.runtime import Listener, Runtime, build
 
 
 def route(
@@ -25,13 +28,21 @@ def route(
     if (text is None) == (messages is None):
         raise Failure("give either TEXT or --messages FILE", USAGE)
     body = _body(text) if text is not None else _body_of(messages)
-    runtime = build(read(file).config, generation=1)
-    name = _listener(runtime, listener)
     try:
-        decision = asyncio.run(Pipeline(runtime).decide(name, Api.CHAT, body))
+        decision = asyncio.run(_decide(read(file).config, listener, body))
     except OuterloopError as error:
         raise Failure(error.message, FAULTS) from error
     click.echo(json.dumps(_as_dict(decision)) if as_json else _as_text(decision))
+
+
+async def _decide(config: Config, listener: str | None, body: bytes) -> Decision:
+    egress = Egress()
+    try:
+        runtime = build(config, generation=1, caller=egress)
+        request = HttpRequest("POST", Api.CHAT, Headers(), body)
+        return await Pipeline(runtime).decide(_listener(runtime, listener), request)
+    finally:
+        await egress.close()
 
 
 def _body(text: str) -> bytes:
@@ -45,13 +56,13 @@ def _body_of(messages: Path | None) -> bytes:
     return content
 
 
-def _listener(runtime: Runtime, name: str | None) -> str:
+def _listener(runtime: Runtime, name: str | None) -> Listener:
     names = tuple(runtime.listeners)
     if name is None and len(names) > 1:
         raise Failure(f"--listener: one of {', '.join(names)}", USAGE)
     if name is not None and name not in names:
         raise Failure(f"--listener {name}: there is only {', '.join(names)}", USAGE)
-    return name or names[0]
+    return runtime.listeners[name or names[0]]
 
 
 def _as_dict(decision: Decision) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import Final
 
 import click
 
-from extproc.address import Address, PipeAddress, SocketAddress
+from extproc.address import Address, PipeAddress, SocketAddress, parse
 from extproc.cli.failures import NOT_STARTED, USAGE, Failure
 from extproc.cli.files import read
 from extproc.config.model.root import Config
 from extproc.logs import configure
-from extproc.supervisor.addresses import following, parse, require_free
+from extproc.supervisor.addresses import following, require_free
 from extproc.supervisor.admin import AdminServer
 from extproc.supervisor.child import Child
 from extproc.supervisor.envoy import EnvoyAdmin, command, find_binary
@@ -86,12 +86,13 @@ async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhi
     sockets = tuple(PipeAddress(str(folder / f"w{i}.sock")) for i in range(options.workers))
     admin_socket = folder / "envoy.sock"
     bootstrap = folder / "envoy.yaml"
-    bootstrap.write_text(_bootstrap(config, sockets, PipeAddress(str(admin_socket))))
+    egress = PipeAddress(str(folder / "egress.sock"))
+    bootstrap.write_text(_bootstrap(config, sockets, PipeAddress(str(admin_socket)), egress))
     envoy = Child("Envoy", command(binary, bootstrap, _ENVOY_LOG_LEVELS[options.log_level]))
     async with AsyncExitStack() as exits:
         envoy_admin = EnvoyAdmin(admin_socket)
         exits.push_async_callback(envoy_admin.close)
-        settings = _worker_settings(options, folder, sockets, notice=0.0)
+        settings = _worker_settings(options, folder, sockets, egress, notice=0.0)
         stack = Stack(settings, envoy, envoy_admin)
         admin = await _start_admin(exits, stack, options, config)
 
@@ -111,7 +112,7 @@ async def _serve(
         if isinstance(address, SocketAddress):
             require_free(address, "--bind")
     async with AsyncExitStack() as exits:
-        settings = _worker_settings(options, folder, addresses, notice=_DRAIN_NOTICE)
+        settings = _worker_settings(options, folder, addresses, None, notice=_DRAIN_NOTICE)
         stack = Stack(settings)
         admin = await _start_admin(exits, stack, options, config)
 
@@ -142,7 +143,12 @@ async def _run(
 
 
 def _worker_settings(
-    options: Options, folder: Path, bind: tuple[Address, ...], *, notice: float
+    options: Options,
+    folder: Path,
+    bind: tuple[Address, ...],
+    egress: Address | None,
+    *,
+    notice: float,
 ) -> WorkerSettings:
     # Workers read a copy: a file that changes while they start must not split them.
     snapshot = folder / "outerloop.yaml"
@@ -151,6 +157,7 @@ def _worker_settings(
         snapshot=snapshot,
         file=str(options.file),
         bind=bind,
+        egress=egress,
         notice=notice,
         drain_time=options.drain_time,
         log_level=options.log_level,
@@ -178,11 +185,13 @@ def _address(text: str, option: str) -> Address:
         raise Failure(f"{option} {text}: {error}", USAGE) from error
 
 
-def _bootstrap(config: Config, processor: tuple[Address, ...], admin: Address) -> str:
+def _bootstrap(
+    config: Config, processor: tuple[Address, ...], admin: Address, egress: Address
+) -> str:
     from extproc.envoyconf.render.bootstrap import render
     from extproc.envoyconf.topology import build
 
-    return render(build(config, processor=processor, admin=admin))
+    return render(build(config, processor=processor, admin=admin, egress=egress))
 
 
 def _say_listeners(config: Config, addresses: Mapping[str, SocketAddress]) -> None:

@@ -13,9 +13,11 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from extproc.address import Address, SocketAddress
+from extproc.calls import Target
 from extproc.config.model.agents import Agent, CircuitBreaker, OutlierDetection, Retries
 from extproc.config.model.listeners import Listener
 from extproc.config.model.root import Config, Limits
+from extproc.config.targets import targets
 from extproc.envoyconf.trust import system_ca_file
 from extproc.origin import Origin, parse_origin
 
@@ -38,8 +40,8 @@ class ClientTls:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentCluster:
-    """The hosts of one agent, and how Envoy guards them. `tls` is None for plain http."""
+class UpstreamCluster:
+    """The hosts of one service, and how Envoy guards them. `tls` is None for plain http."""
 
     name: str
     origin: Origin
@@ -80,11 +82,32 @@ class AgentListener:
 
 
 @dataclass(frozen=True, slots=True)
+class EgressRoute:
+    """The way from the processor to a target that it calls."""
+
+    target: str
+    cluster: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class EgressListener:
+    """The way out for the processor's own calls: loopback or a unix socket, never public."""
+
+    address: Address
+    routes: tuple[EgressRoute, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
-    """Everything Envoy runs. Listeners and clusters are in the order of the file."""
+    """Everything Envoy runs. Listeners and clusters are in the order of the file.
+
+    `egress` is None where the processor finds its own way out.
+    """
 
     listeners: tuple[AgentListener, ...]
-    clusters: tuple[AgentCluster, ...]
+    egress: EgressListener | None
+    clusters: tuple[UpstreamCluster, ...]
     processor: tuple[Address, ...]
     admin: Address
     limits: Limits
@@ -102,6 +125,7 @@ def build(
     *,
     processor: tuple[Address, ...],
     admin: Address,
+    egress: Address | None = None,
     system_ca: str | None = None,
 ) -> Topology:
     """Settle what Envoy runs for `config`.
@@ -110,6 +134,7 @@ def build(
         config: as `load` returns it: checked, and without disabled agents.
         processor: one address for each worker of the processor.
         admin: where Envoy's own admin listens: loopback or a unix socket, never public.
+        egress: where the processor's own calls come in: loopback or a unix socket.
         system_ca: PEM file that https agents are checked against unless they name their own;
             default: this machine's.
 
@@ -119,9 +144,11 @@ def build(
     agents = {agent.id: agent for agent in config.agents}
     ca = system_ca or system_ca_file()
     clusters = {agent.id: _cluster(agent, ca) for agent in agents.values()}
+    called = tuple(targets(config).values()) if egress is not None else ()
     return Topology(
         listeners=tuple(_listener(each, config, agents, clusters) for each in config.listeners),
-        clusters=tuple(clusters.values()),
+        egress=EgressListener(egress, tuple(map(_egress_route, called))) if egress else None,
+        clusters=(*clusters.values(), *(_target_cluster(target, ca) for target in called)),
         processor=processor,
         admin=admin,
         limits=config.limits,
@@ -130,12 +157,12 @@ def build(
     )
 
 
-def _cluster(agent: Agent, system_ca: str) -> AgentCluster:
+def _cluster(agent: Agent, system_ca: str) -> UpstreamCluster:
     if agent.url is None:
         raise ValueError(f"agent {agent.id} has no url")
     origin = parse_origin(agent.url)
     tls = ClientTls(agent.tls.ca or system_ca, agent.tls.certificate, agent.tls.key)
-    return AgentCluster(
+    return UpstreamCluster(
         # A slash cannot stand in an id, so that no two names can ever meet.
         name=f"agent/{agent.id}",
         origin=origin,
@@ -146,11 +173,29 @@ def _cluster(agent: Agent, system_ca: str) -> AgentCluster:
     )
 
 
+def _target_cluster(target: Target, system_ca: str) -> UpstreamCluster:
+    return UpstreamCluster(
+        name=f"target/{target.name}",
+        origin=target.origin,
+        tls=ClientTls(system_ca) if target.origin.tls else None,
+        http2=False,
+        circuit_breaker=CircuitBreaker(),
+        # A target has one host: to leave it out would only hide why it fails.
+        outlier_detection=OutlierDetection(consecutive_gateway_failure=0),
+    )
+
+
+def _egress_route(target: Target) -> EgressRoute:
+    return EgressRoute(
+        target=target.name, cluster=f"target/{target.name}", authority=target.origin.authority
+    )
+
+
 def _listener(
     listener: Listener,
     config: Config,
     agents: Mapping[str, Agent],
-    clusters: Mapping[str, AgentCluster],
+    clusters: Mapping[str, UpstreamCluster],
 ) -> AgentListener:
     routes = tuple(
         _route(listener, agents[offered.id], clusters[offered.id]) for offered in listener.agents
@@ -168,7 +213,7 @@ def _listener(
     )
 
 
-def _route(listener: Listener, agent: Agent, cluster: AgentCluster) -> AgentRoute:
+def _route(listener: Listener, agent: Agent, cluster: UpstreamCluster) -> AgentRoute:
     return AgentRoute(
         agent=agent.id,
         cluster=cluster.name,

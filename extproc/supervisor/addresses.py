@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Final
 
 from extproc.address import Address, PipeAddress, SocketAddress
 from extproc.supervisor.errors import StartError
-
-_LARGEST_PORT: Final = 65_535
-
-
-def parse(text: str) -> Address:
-    """Read `host:port`, `[v6]:port` or `unix:/path`. Raises ValueError."""
-    if text.startswith("unix:"):
-        path = text.removeprefix("unix:")
-        if not path:
-            raise ValueError("unix: needs a path")
-        return PipeAddress(path)
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > _LARGEST_PORT:
-        raise ValueError("expected host:port or unix:path")
-    return SocketAddress(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def following(first: Address, count: int) -> tuple[Address, ...]:

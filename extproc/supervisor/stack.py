@@ -28,12 +28,14 @@ _HEALTH_INTERVAL: Final = 1.0
 class WorkerSettings:
     """How workers run: which snapshot of which file, on which addresses (one worker each).
 
+    `egress` is the listener that their own calls go through; None: straight to their targets.
     `notice` is how long a worker serves on after it reports that it stops; times are seconds.
     """
 
     snapshot: Path
     file: str
     bind: tuple[Address, ...]
+    egress: Address | None
     notice: float
     drain_time: float
     log_level: str
@@ -47,6 +49,7 @@ def worker_command(settings: WorkerSettings, address: Address) -> Sequence[str]:
         *("--snapshot", str(settings.snapshot)),
         *("--file", settings.file),
         *("--bind", str(address)),
+        *(("--egress", str(settings.egress)) if settings.egress is not None else ()),
         *("--notice", str(settings.notice)),
         *("--drain-time", str(settings.drain_time)),
         *("--log-level", settings.log_level),

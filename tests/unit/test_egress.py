@@ -87,6 +87,19 @@ async def test_a_call_through_the_listener_names_its_route(
     await egress.close()
 
 
+async def test_envoys_own_answer_is_a_failure(serve: Serve, direct: Egress, tmp_path: Path) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(status=503, headers={"x-outerloop-error": "upstream_unreachable"})
+
+    port = await serve(handler)
+    egress = Egress(PipeAddress(str(tmp_path / "egress.sock")))
+    with pytest.raises(CallFailed, match="model: upstream_unreachable"):
+        await egress(call(1))
+    await egress.close()
+    # Straight from the target it means nothing.
+    assert (await direct(call(port))).status == 503
+
+
 async def test_redirects_are_answers(serve: Serve, direct: Egress) -> None:
     async def handler(_request: web.Request) -> web.Response:
         raise web.HTTPFound("http://127.0.0.1:1/elsewhere")

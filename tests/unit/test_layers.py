@@ -32,11 +32,16 @@ LAYERS = (
     (("extproc.stream",), ("extproc.config",), ("extproc.apis",)),
     (
         ("extproc.orchestrator",),
+        ("extproc.rules",),
         ("extproc.filters",),
         ("extproc.signals",),
         ("extproc.envoyconf",),
     ),
-    (("extproc.runtime", "extproc.pipeline"), ("extproc.envoyconf.resources",)),
+    (
+        ("extproc.deciding", "extproc.memory", "extproc.runtime", "extproc.pipeline"),
+        ("extproc.evaluation",),
+        ("extproc.envoyconf.resources",),
+    ),
     (
         ("extproc.egress",),
         ("extproc.server",),

@@ -1,59 +1,25 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from extproc.config.model.root import Limits
-from extproc.errors import OrchestratorFailed, Reject
+from extproc.deciding import Decider
+from extproc.errors import Reject
 from extproc.http import Answer, Headers, HttpRequest, Mutations
-from extproc.orchestrator.api import Question
 from extproc.pipeline import Pipeline
-from extproc.plan import Plan, Source
-from extproc.runtime import Listener, Runtime
+from extproc.runtime import Runtime
 from extproc.traceparent import trace_id
 
 CHAT = "/v1/chat/completions"
 SECRET = "my secret prompt"
 
-
-class Scripted:
-    """A strategy that answers, raises or hangs as it is told, and keeps what it was asked."""
-
-    def __init__(self, plan: Plan | Exception | None) -> None:
-        self.plan = plan
-        self.asked: list[Question] = []
-
-    async def decide(self, question: Question) -> Plan:
-        self.asked.append(question)
-        if self.plan is None:
-            await asyncio.Event().wait()
-        if isinstance(self.plan, Exception):
-            raise self.plan
-        assert self.plan is not None
-        return self.plan
-
-
-def listener(name: str = "main", **changes: Any) -> Listener:
-    values: dict[str, Any] = {
-        "name": name,
-        "agents": ("a", "b"),
-        "default": "b",
-        "strategy": Scripted(Plan(("a",), Source.EMBEDDED, 0.876, {"a": 0.9, "b": 0.1})),
-        "reject_none": False,
-        "reject_error": False,
-        "decision_timeout": 5.0,
-        "models": Answer(b'{"data":[]}'),
-    }
-    return Listener(**(values | changes))
-
-
-def pipeline(*listeners: Listener) -> Pipeline:
-    limits = Limits(max_conversation_messages=3)
-    return Pipeline(Runtime(1, {each.name: each for each in listeners}, limits, 60.0))
+MakeDecider = Callable[..., Decider]
+MakeRuntime = Callable[..., Runtime]
 
 
 def post(
@@ -76,8 +42,10 @@ def rejected(outcome: object) -> tuple[int, str]:
     return outcome.status, outcome.code
 
 
-async def test_a_decision_becomes_the_headers_that_envoy_routes_on() -> None:
-    outcome = await pipeline(listener()).run(post())
+async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
+    make_runtime: MakeRuntime,
+) -> None:
+    outcome = await Pipeline(make_runtime()).run(post())
     headers = headers_of(outcome)
     traceparent = headers.pop("traceparent")
     assert headers == {
@@ -97,55 +65,39 @@ async def test_a_decision_becomes_the_headers_that_envoy_routes_on() -> None:
     assert float(outcome.metadata["decision_ms"]) >= 0
 
 
-async def test_the_clients_trace_goes_on_unchanged() -> None:
+async def test_a_decision_that_was_remembered_says_so(make_runtime: MakeRuntime) -> None:
+    pipeline = Pipeline(make_runtime())
+    await pipeline.run(post())
+    outcome = await pipeline.run(post())
+    assert isinstance(outcome, Mutations)
+    assert outcome.metadata["cached"] is True
+
+
+async def test_the_clients_trace_goes_on_unchanged(make_runtime: MakeRuntime) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    outcome = await pipeline(listener()).run(post(traceparent=f"00-{trace}-00f067aa0ba902b7-01"))
+    request = post(traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    outcome = await Pipeline(make_runtime()).run(request)
     assert "traceparent" not in headers_of(outcome)
     assert isinstance(outcome, Mutations)
     assert outcome.metadata["trace_id"] == trace
 
 
-async def test_a_model_that_is_an_agent_is_that_agent() -> None:
-    strategy = Scripted(OrchestratorFailed("must not be asked"))
-    body = {"model": "b", "messages": [{"role": "user", "content": "x"}]}
-    headers = headers_of(await pipeline(listener(strategy=strategy)).run(post(body)))
-    assert (headers["x-outerloop-agent"], headers["x-outerloop-source"]) == ("b", "explicit")
-
-
-async def test_the_only_agent_needs_no_strategy() -> None:
-    strategy = Scripted(OrchestratorFailed("must not be asked"))
-    only = listener(agents=("a",), default="a", strategy=strategy)
-    headers = headers_of(await pipeline(only).run(post()))
-    assert (headers["x-outerloop-agent"], headers["x-outerloop-source"]) == ("a", "single")
-
-
-async def test_no_agent_fits() -> None:
-    none = Scripted(Plan((), Source.EMBEDDED, 0.7))
-    headers = headers_of(await pipeline(listener(strategy=none)).run(post()))
-    assert (headers["x-outerloop-agent"], headers["x-outerloop-source"]) == ("b", "default")
-    outcome = await pipeline(listener(strategy=none, reject_none=True)).run(post())
-    assert rejected(outcome) == (422, "no_agent_fits")
-
-
-async def test_a_strategy_that_cannot_decide() -> None:
-    failing = Scripted(OrchestratorFailed("refused"))
-    headers = headers_of(await pipeline(listener(strategy=failing)).run(post()))
-    assert (headers["x-outerloop-agent"], headers["x-outerloop-source"]) == ("b", "fallback")
-    outcome = await pipeline(listener(strategy=failing, reject_error=True)).run(post())
-    assert rejected(outcome) == (503, "orchestrator_failed")
-
-
-async def test_the_budget_of_a_decision_is_kept() -> None:
-    hanging = listener(strategy=Scripted(None), decision_timeout=0.01)
-    assert rejected(await pipeline(hanging).run(post())) == (504, "decision_timeout")
+async def test_the_budget_of_a_decision_is_kept(
+    make_runtime: MakeRuntime, make_decider: MakeDecider, scripted: Any
+) -> None:
+    hanging = make_runtime(decider=make_decider(strategy=scripted(None)), decision_timeout=0.01)
+    assert rejected(await Pipeline(hanging).run(post())) == (504, "decision_timeout")
 
 
 async def test_a_bug_is_an_internal_error_that_tells_nothing(
+    make_runtime: MakeRuntime,
+    make_decider: MakeDecider,
+    scripted: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    broken = listener(strategy=Scripted(ZeroDivisionError(SECRET)))
+    broken = make_runtime(decider=make_decider(strategy=scripted(ZeroDivisionError(SECRET))))
     with caplog.at_level(logging.ERROR):
-        outcome = await pipeline(broken).run(post())
+        outcome = await Pipeline(broken).run(post())
     assert rejected(outcome) == (500, "internal_error")
     assert isinstance(outcome, Reject)
     assert str(outcome.details["id"]) in caplog.text
@@ -164,50 +116,54 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
         (post(content_encoding="identity, br"), (415, "unsupported_encoding")),
     ],
 )
-async def test_what_the_headers_rule_out(request_: HttpRequest, expected: tuple[int, str]) -> None:
-    target = pipeline(listener())
+async def test_what_the_headers_rule_out(
+    request_: HttpRequest, expected: tuple[int, str], make_runtime: MakeRuntime
+) -> None:
+    target = Pipeline(make_runtime())
     assert rejected(target.screen(request_)) == expected
     assert rejected(await target.run(request_)) == expected
 
 
-def test_what_the_headers_allow() -> None:
-    target = pipeline(listener())
+def test_what_the_headers_allow(make_runtime: MakeRuntime) -> None:
+    target = Pipeline(make_runtime())
     assert target.screen(post()) is None
     assert target.screen(post(path="/v1/messages?beta=true")) is None
     assert target.screen(post(content_encoding="Identity")) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages":[]}'])
-async def test_what_is_no_conversation(body: bytes) -> None:
+async def test_what_is_no_conversation(body: bytes, make_runtime: MakeRuntime) -> None:
     request = HttpRequest("POST", CHAT, Headers(), body)
-    assert rejected(await pipeline(listener()).run(request)) == (400, "invalid_request")
+    assert rejected(await Pipeline(make_runtime()).run(request)) == (400, "invalid_request")
 
 
-async def test_limits_come_from_the_file() -> None:
+async def test_limits_come_from_the_file(make_runtime: MakeRuntime) -> None:
     body = {"messages": [{"role": "user", "content": "x"}] * 4}
-    assert rejected(await pipeline(listener()).run(post(body))) == (400, "invalid_request")
+    runtime = make_runtime(limits=Limits(max_conversation_messages=3))
+    assert rejected(await Pipeline(runtime).run(post(body))) == (400, "invalid_request")
 
 
-async def test_models_are_listed_without_a_decision() -> None:
-    outcome = await pipeline(listener()).run(post(path="/v1/models", method="GET"))
+async def test_models_are_listed_without_a_decision(make_runtime: MakeRuntime) -> None:
+    outcome = await Pipeline(make_runtime()).run(post(path="/v1/models", method="GET"))
     assert outcome == Answer(b'{"data":[]}')
 
 
-async def test_the_listener_is_the_one_that_the_gateway_names() -> None:
-    both = pipeline(listener("one"), listener("two", agents=("a",), default="a"))
+async def test_the_listener_is_the_one_that_the_gateway_names(make_runtime: MakeRuntime) -> None:
+    both = Pipeline(make_runtime("one", "two"))
     headers = headers_of(await both.run(post(x_outerloop_listener="two")))
-    assert (headers["x-outerloop-listener"], headers["x-outerloop-source"]) == ("two", "single")
+    assert headers["x-outerloop-listener"] == "two"
 
 
 @pytest.mark.parametrize("named", [{}, {"x_outerloop_listener": "three"}])
-async def test_a_gateway_that_names_no_listener_of_ours(named: dict[str, str]) -> None:
-    both = pipeline(listener("one"), listener("two"))
-    outcome = await both.run(post(None, **named))
+async def test_a_gateway_that_names_no_listener_of_ours(
+    named: dict[str, str], make_runtime: MakeRuntime
+) -> None:
+    outcome = await Pipeline(make_runtime("one", "two")).run(post(None, **named))
     assert rejected(outcome) == (500, "internal_error")
     assert isinstance(outcome, Reject)
     assert "x-outerloop-listener" in outcome.message
 
 
-async def test_one_listener_needs_no_name() -> None:
-    headers = headers_of(await pipeline(listener("only")).run(post()))
+async def test_one_listener_needs_no_name(make_runtime: MakeRuntime) -> None:
+    headers = headers_of(await Pipeline(make_runtime("only")).run(post()))
     assert headers["x-outerloop-listener"] == "only"

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from extproc.calls import Call, CallFailed, Response
 from extproc.config.model.root import Config
-from extproc.runtime import build
+from extproc.runtime import Runtime, build
 
 
 def config(**changes: Any) -> Config:
@@ -27,33 +28,48 @@ def config(**changes: Any) -> Config:
     )
 
 
+async def nobody(_call: Call) -> Response:
+    raise CallFailed("nobody is there")
+
+
+def compiled(configuration: Config, generation: int) -> Runtime:
+    return build(configuration, generation=generation, caller=nobody)
+
+
 def test_listeners_by_name_with_their_agents_in_order() -> None:
-    runtime = build(config(), generation=7)
+    runtime = compiled(config(), 7)
     assert runtime.generation == 7
     assert list(runtime.listeners) == ["first", "second"]
     first = runtime.listeners["first"]
-    assert (first.agents, first.default) == (("a", "b"), "b")
+    assert (first.decider.agents, first.decider.default) == (("a", "b"), "b")
     assert first.decision_timeout == 3.0
 
 
 def test_the_first_agent_is_default_where_none_says_so() -> None:
-    assert build(config(), generation=1).listeners["second"].default == "b"
+    assert compiled(config(), 1).listeners["second"].decider.default == "b"
 
 
 def test_a_stream_may_live_as_long_as_upload_and_decision() -> None:
-    runtime = build(config(limits={"request_timeout": "5s"}), generation=1)
+    runtime = compiled(config(limits={"request_timeout": "5s"}), 1)
     assert runtime.stream_timeout == 5.0 + 30.0
 
 
 def test_the_list_of_models_is_made_at_load() -> None:
-    models = build(config(), generation=1).listeners["first"].models
+    models = compiled(config(), 1).listeners["first"].models
     assert [model["id"] for model in json.loads(models.body)["data"]] == ["a", "b"]
 
 
 def test_what_is_rejected_follows_the_file() -> None:
-    plain = build(config(), generation=1).listeners["first"]
+    plain = compiled(config(), 1).listeners["first"].decider
     assert (plain.reject_none, plain.reject_error) == (False, False)
-    strict = build(
-        config(orchestrator={"on_none": "reject", "on_error": "reject"}), generation=1
-    ).listeners["first"]
-    assert (strict.reject_none, strict.reject_error) == (True, True)
+    strict = compiled(config(orchestrator={"on_none": "reject", "on_error": "reject"}), 1)
+    decider = strict.listeners["first"].decider
+    assert (decider.reject_none, decider.reject_error) == (True, True)
+
+
+def test_rules_and_sessions_follow_the_file() -> None:
+    document = config(orchestrator={"session": {"header": "X-Chat"}}).model_dump()
+    document["listeners"][0]["rules"] = [{"when": {"method": "POST"}, "agents": ["b"]}]
+    decider = compiled(Config.model_validate(document), 1).listeners["first"].decider
+    assert decider.session_header == "x-chat"
+    assert [rule.agents for rule in decider.rules] == [("b",)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envoy_data_plane.envoy.config.bootstrap import v3 as bootstrap_v3
 from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.listener import v3 as listener_v3
 from envoy_data_plane.envoy.config.overload import v3 as overload
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections import (
     v3 as downstream_connections,
@@ -11,7 +12,8 @@ from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections 
 from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.resources.addresses import address
-from extproc.envoyconf.resources.clusters import agent_cluster, processor_cluster
+from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
+from extproc.envoyconf.resources.egress import egress_listener
 from extproc.envoyconf.resources.listeners import agent_listener
 from extproc.envoyconf.topology import Topology
 
@@ -26,11 +28,18 @@ def bootstrap(topology: Topology) -> bootstrap_v3.Bootstrap:
             ignore_global_conn_limit=True,
         ),
         static_resources=bootstrap_v3.BootstrapStaticResources(
-            listeners=[agent_listener(each, topology) for each in topology.listeners],
-            clusters=[processor_cluster(topology), *map(agent_cluster, topology.clusters)],
+            listeners=_listeners(topology),
+            clusters=[processor_cluster(topology), *map(upstream_cluster, topology.clusters)],
         ),
         overload_manager=_connections_of_all_listeners(topology.max_connections),
     )
+
+
+def _listeners(topology: Topology) -> list[listener_v3.Listener]:
+    listeners = [agent_listener(each, topology) for each in topology.listeners]
+    if topology.egress is not None:
+        listeners.append(egress_listener(topology.egress, topology.limits))
+    return listeners
 
 
 def _connections_of_all_listeners(limit: int) -> overload.OverloadManager:

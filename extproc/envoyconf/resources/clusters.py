@@ -18,7 +18,7 @@ from extproc.config.model.agents import OutlierDetection
 from extproc.envoyconf.resources import headers
 from extproc.envoyconf.resources.addresses import load_assignment
 from extproc.envoyconf.resources.tls import upstream_tls
-from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentCluster, Topology
+from extproc.envoyconf.topology import PROCESSOR_CLUSTER, Topology, UpstreamCluster
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 _UPSTREAM_IDLE: Final = timedelta(seconds=4)
@@ -28,7 +28,7 @@ _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _SECOND: Final = timedelta(seconds=1)
 
 
-def agent_cluster(cluster: AgentCluster) -> cluster_v3.Cluster:
+def upstream_cluster(cluster: UpstreamCluster) -> cluster_v3.Cluster:
     """Return the Envoy cluster for one agent."""
     origin = cluster.origin
     host = "127.0.0.1" if origin.host == "localhost" else origin.host

@@ -8,10 +8,10 @@ from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
 
 from extproc.address import is_ip
-from extproc.envoyconf.topology import AgentCluster, ClientTls
+from extproc.envoyconf.topology import ClientTls, UpstreamCluster
 
 
-def upstream_tls(cluster: AgentCluster) -> core.TransportSocket | None:
+def upstream_tls(cluster: UpstreamCluster) -> core.TransportSocket | None:
     """Return the TLS of a cluster's connections, None for plain http.
 
     The certificate must be signed by the CA and name the host of the agent's url.

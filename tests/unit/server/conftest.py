@@ -8,18 +8,39 @@ import grpc.aio
 import pytest
 
 from extproc.config.model.root import Limits
-from extproc.http import Answer
+from extproc.deciding import Decider
 from extproc.orchestrator.api import Question
 from extproc.pipeline import Pipeline
 from extproc.plan import Plan, Source
-from extproc.runtime import Listener, Runtime
+from extproc.runtime import Runtime
 from extproc.server.lifecycle import Server
 
 
-class First:
-    """A strategy that always chooses one agent, after `before` was awaited."""
+@pytest.fixture
+def make_pipeline(
+    make_runtime: Callable[..., Runtime], make_decider: Callable[..., Decider]
+) -> Callable[..., Pipeline]:
+    """A pipeline that always chooses one agent, after `before` was awaited."""
 
-    def __init__(self, agent: str, before: Callable[[], Awaitable[None]] | None = None) -> None:
+    def make(
+        agent: str = "a",
+        before: Callable[[], Awaitable[None]] | None = None,
+        stream_timeout: float = 30.0,
+    ) -> Pipeline:
+        return Pipeline(
+            make_runtime(
+                decider=make_decider(strategy=Chooses(agent, before)),
+                decision_timeout=30.0,
+                stream_timeout=stream_timeout,
+                limits=Limits(max_request_bytes=5_000_000),
+            )
+        )
+
+    return make
+
+
+class Chooses:
+    def __init__(self, agent: str, before: Callable[[], Awaitable[None]] | None) -> None:
         self.agent = agent
         self.before = before
 
@@ -27,29 +48,6 @@ class First:
         if self.before is not None:
             await self.before()
         return Plan((self.agent,), Source.EMBEDDED)
-
-
-@pytest.fixture
-def make_pipeline() -> Callable[..., Pipeline]:
-    def make(
-        agent: str = "a",
-        before: Callable[[], Awaitable[None]] | None = None,
-        stream_timeout: float = 30.0,
-    ) -> Pipeline:
-        listener = Listener(
-            name="main",
-            agents=("a", "b"),
-            default="a",
-            strategy=First(agent, before),
-            reject_none=False,
-            reject_error=False,
-            decision_timeout=30.0,
-            models=Answer(b"{}"),
-        )
-        limits = Limits(max_request_bytes=5_000_000)
-        return Pipeline(Runtime(1, {"main": listener}, limits, stream_timeout))
-
-    return make
 
 
 @pytest.fixture

@@ -170,9 +170,11 @@ async def test_streams_do_not_wait_for_each_other(
 
     _, channel = await serve(make_pipeline(before=meet))
 
-    async def one() -> bool:
+    async def one(number: int) -> bool:
         call = Call(channel)
         await call.ask(headers())
-        return (await call.ask(body())).HasField("request_body")
+        return (await call.ask(body(BODY.replace(b"hello", b"%d" % number)))).HasField(
+            "request_body"
+        )
 
-    assert all(await asyncio.wait_for(asyncio.gather(*(one() for _ in range(50))), 30))
+    assert all(await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(50))), 30))

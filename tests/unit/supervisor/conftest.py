@@ -26,6 +26,7 @@ def worker_settings(tmp_path: Path) -> Callable[..., WorkerSettings]:
             snapshot=snapshot,
             file="outerloop.yaml",
             bind=tuple(PipeAddress(str(tmp_path / f"w{index}.sock")) for index in range(workers)),
+            egress=None,
             notice=0.0,
             drain_time=5.0,
             log_level="info",

@@ -5,30 +5,8 @@ import socket
 import pytest
 
 from extproc.address import PipeAddress, SocketAddress
-from extproc.supervisor.addresses import following, parse, require_free
+from extproc.supervisor.addresses import following, require_free
 from extproc.supervisor.errors import StartError
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:9001", SocketAddress("127.0.0.1", 9001)),
-        ("[::1]:0", SocketAddress("::1", 0)),
-        ("localhost:65535", SocketAddress("localhost", 65535)),
-        ("unix:/run/o.sock", PipeAddress("/run/o.sock")),
-    ],
-)
-def test_addresses_are_read_and_written_alike(
-    text: str, address: SocketAddress | PipeAddress
-) -> None:
-    assert parse(text) == address
-    assert str(address) == text
-
-
-@pytest.mark.parametrize("text", ["", "9001", ":9001", "h:", "h:x", "h:65536", "h:-1", "unix:"])
-def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(ValueError, match=r"host:port|path"):
-        parse(text)
 
 
 def test_each_worker_gets_the_next_port_or_path() -> None:

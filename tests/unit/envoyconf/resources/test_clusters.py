@@ -10,7 +10,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 
 from extproc.address import PipeAddress, SocketAddress
 from extproc.envoyconf.resources.addresses import load_assignment
-from extproc.envoyconf.resources.clusters import agent_cluster, processor_cluster
+from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
 from extproc.envoyconf.topology import Topology
 
 Make = Callable[..., Topology]
@@ -21,7 +21,7 @@ Cluster = Callable[..., cluster_v3.Cluster]
 def make_cluster(make_topology: Make) -> Cluster:
     def make(url: str = "http://127.0.0.1:80", **keys: Any) -> cluster_v3.Cluster:
         topology = make_topology({"id": "weather", "url": url, **keys})
-        return agent_cluster(topology.clusters[0])
+        return upstream_cluster(topology.clusters[0])
 
     return make
 

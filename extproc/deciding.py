@@ -1,0 +1,197 @@
+"""The decision for one conversation: rules, the client's own choice, then the strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from extproc.conversation import Conversation, Message
+from extproc.errors import NoAgentFits, OrchestratorFailed
+from extproc.http import HttpRequest
+from extproc.memory import Key, Memory, digest, message_parts
+from extproc.orchestrator.api import Orchestrator, Question
+from extproc.plan import Plan, Source
+from extproc.rules import Rule, first_match
+
+_WINDOW: Final = 16
+"""Messages of user and assistant that a decision may depend on."""
+_EARLIER_TURNS: Final = 8
+"""Turns that are decided again, at most, to learn the agent of the turn before."""
+_SPOKEN: Final = frozenset({"user", "assistant"})
+
+Messages = tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is remembered of a session: the plan of its last turn, and the last agent that fitted.
+
+    The two differ where no agent fitted the last turn, such as thanks: the default agent got it,
+    but what comes next is about what was before.
+    """
+
+    plan: Plan
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """How one listener decides. `agents` are in the order of the file.
+
+    `local` decides earlier turns again where the strategy needs the agent of the turn before and
+    nobody remembers it; None where the strategy reads the conversation itself. `decisions` and
+    `sessions` are what is remembered.
+    """
+
+    agents: tuple[str, ...]
+    default: str
+    strategy: Orchestrator
+    local: Orchestrator | None
+    rules: tuple[Rule, ...]
+    session_header: str | None
+    decisions: Memory[Plan]
+    sessions: Memory[Session]
+    reject_none: bool
+    reject_error: bool
+
+    async def decide(self, request: HttpRequest, conversation: Conversation) -> tuple[Plan, bool]:
+        """Return the plan, and whether it was remembered. Raises `OuterloopError`."""
+        key = self._session_key(request)
+        session = self.sessions.get(key) if key is not None else None
+        rule = first_match(self.rules, request)
+        plan, cached = await self._plan(rule, session, conversation)
+        if conversation.is_continuation:
+            plan = replace(plan, agents=plan.agents[-1:])
+        if key is not None:
+            self.sessions.put(key, _remembered(plan, session))
+        return plan, cached
+
+    async def _plan(
+        self, rule: Rule | None, session: Session | None, conversation: Conversation
+    ) -> tuple[Plan, bool]:
+        if rule is not None and rule.agents:
+            return Plan(rule.agents, Source.RULE), False
+        allowed = rule.allow if rule is not None else self.agents
+        if conversation.model in allowed:
+            return Plan((conversation.model,), Source.EXPLICIT), False
+        if len(allowed) == 1:
+            return Plan(allowed, Source.SINGLE), False
+        if conversation.is_continuation:
+            known = _of_this_turn(conversation, allowed, session)
+            if known is not None:
+                return known, False
+        return await self._ask(conversation, allowed, session)
+
+    def _session_key(self, request: HttpRequest) -> Key | None:
+        value = request.headers.get(self.session_header) if self.session_header else None
+        return digest((value,)) if value else None
+
+    async def _ask(
+        self, conversation: Conversation, allowed: tuple[str, ...], session: Session | None
+    ) -> tuple[Plan, bool]:
+        """Ask the strategy about the turn, unless the same was decided before."""
+        turn = conversation.turn
+        messages = conversation.messages[: turn + 1] if turn is not None else ()
+        previous = session.agent if session is not None else None
+        key = _key(messages, allowed, previous)
+        plan = self.decisions.get(key)
+        cached = plan is not None
+        if plan is None:
+            if previous is None:
+                previous = await self._previous(conversation, messages, allowed)
+            try:
+                plan = await self.strategy.decide(
+                    self._question(conversation, messages, allowed, previous)
+                )
+            except OrchestratorFailed:
+                if self.reject_error:
+                    raise
+                return Plan((self._default(allowed),), Source.FALLBACK, confidence=0.0), False
+            self.decisions.put(key, plan)
+        return self._settle(plan, allowed), cached
+
+    async def _previous(
+        self, conversation: Conversation, messages: Messages, allowed: tuple[str, ...]
+    ) -> str | None:
+        """Return the agent of the turn before the last of `messages`, where it can be known.
+
+        From the newest turn whose agent is known, by the name of its answer or a decision that is
+        remembered, later turns are decided again, oldest first.
+        """
+        turns = [index for index, message in enumerate(messages) if message.role == "user"]
+        agent: str | None = None
+        unknown: list[int] = []
+        for turn, until in reversed(list(pairwise(turns))):
+            agent = _author(messages[turn:until], allowed)
+            if agent is None:
+                agent = _agent(self.decisions.get(_key(messages[: turn + 1], allowed, None)))
+            if agent is not None or len(unknown) == _EARLIER_TURNS:
+                break
+            unknown.append(turn)
+        if self.local is None:
+            return agent
+        for turn in reversed(unknown):
+            earlier = messages[: turn + 1]
+            plan = await self.local.decide(self._question(conversation, earlier, allowed, agent))
+            agent = _agent(plan) or agent
+        return agent
+
+    def _question(
+        self,
+        conversation: Conversation,
+        messages: Messages,
+        allowed: tuple[str, ...],
+        previous: str | None,
+    ) -> Question:
+        return Question(
+            replace(conversation, messages=messages),
+            allowed=None if allowed == self.agents else frozenset(allowed),
+            previous=previous,
+        )
+
+    def _settle(self, plan: Plan, allowed: tuple[str, ...]) -> Plan:
+        if plan.agents:
+            return plan
+        if self.reject_none:
+            raise NoAgentFits("no agent fits this conversation")
+        return Plan((self._default(allowed),), Source.DEFAULT, plan.confidence, plan.scores)
+
+    def _default(self, allowed: tuple[str, ...]) -> str:
+        return self.default if self.default in allowed else allowed[0]
+
+
+def _remembered(plan: Plan, before: Session | None) -> Session:
+    fitted = plan.source not in {Source.DEFAULT, Source.FALLBACK}
+    if fitted or before is None:
+        return Session(plan, plan.agents[-1] if fitted else None)
+    return Session(plan, before.agent)
+
+
+def _of_this_turn(
+    conversation: Conversation, allowed: Sequence[str], session: Session | None
+) -> Plan | None:
+    """Return the plan of a continuation where it is known who asked for the tools."""
+    if session is not None and session.plan.agents[-1] in allowed:
+        return session.plan
+    turn = conversation.turn
+    author = _author(conversation.messages[0 if turn is None else turn :], allowed)
+    return Plan((author,), Source.EXPLICIT) if author is not None else None
+
+
+def _author(messages: Messages, allowed: Sequence[str]) -> str | None:
+    """Return the agent that the last named answer of `messages` is by."""
+    for message in reversed(messages):
+        if message.role == "assistant" and message.name in allowed:
+            return message.name
+    return None
+
+
+def _agent(plan: Plan | None) -> str | None:
+    return plan.agents[-1] if plan is not None and plan.agents else None
+
+
+def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:
+    spoken = [message for message in messages if message.role in _SPOKEN][-_WINDOW:]
+    return digest((*message_parts(spoken), "", *allowed, "", previous or ""))

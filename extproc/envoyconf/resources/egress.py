@@ -1,0 +1,86 @@
+"""The listener for the processor's own calls. It has no ext_proc: nothing may loop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from envoy_data_plane.envoy.config.listener import v3 as listener_v3
+from envoy_data_plane.envoy.config.route import v3 as route
+from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.google.protobuf import Any
+
+from extproc import names
+from extproc.config.model.agents import Retries
+from extproc.config.model.root import Limits
+from extproc.envoyconf.resources.addresses import address
+from extproc.envoyconf.resources.local_replies import local_reply_config
+from extproc.envoyconf.resources.matchers import header_is
+from extproc.envoyconf.resources.retries import agent_retries
+from extproc.envoyconf.topology import EgressListener, EgressRoute
+
+_NAME: Final = "egress"
+_CALLERS: Final = timedelta()
+"""No timeout of Envoy's: each call has the caller's deadline, which ends its stream."""
+
+
+def egress_listener(listener: EgressListener, limits: Limits) -> listener_v3.Listener:
+    """Return the listener; a call's `x-outerloop-target` names its route.
+
+    Envoy's own answers carry `x-outerloop-error`, which no target can send.
+    """
+    manager = hcm.HttpConnectionManager(
+        codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
+        stat_prefix=_NAME,
+        route_config=route.RouteConfiguration(
+            name=_NAME,
+            virtual_hosts=[
+                route.VirtualHost(
+                    name=_NAME,
+                    domains=["*"],
+                    routes=[_to_target(each) for each in listener.routes],
+                    request_headers_to_remove=[names.HEADER_TARGET],
+                )
+            ],
+        ),
+        http_filters=[
+            hcm.HttpFilter(
+                name="envoy.filters.http.router",
+                typed_config=Any.pack(router.Router(suppress_envoy_headers=True)),
+            )
+        ],
+        stream_idle_timeout=_CALLERS,
+        local_reply_config=local_reply_config(),
+    )
+    return listener_v3.Listener(
+        name=_NAME,
+        address=address(listener.address),
+        filter_chains=[
+            listener_v3.FilterChain(
+                filters=[
+                    listener_v3.Filter(
+                        name="envoy.filters.network.http_connection_manager",
+                        typed_config=Any.pack(manager),
+                    )
+                ]
+            )
+        ],
+        # A call's body is kept for a retry.
+        per_connection_buffer_limit_bytes=limits.max_request_bytes,
+        # Clients that take every connection must not keep the processor from deciding.
+        ignore_global_conn_limit=True,
+    )
+
+
+def _to_target(to: EgressRoute) -> route.Route:
+    return route.Route(
+        name=f"target/{to.target}",
+        match=route.RouteMatch(prefix="/", headers=[header_is(names.HEADER_TARGET, to.target)]),
+        route=route.RouteAction(
+            cluster=to.cluster,
+            host_rewrite_literal=to.authority,
+            timeout=_CALLERS,
+            retry_policy=agent_retries(Retries()),
+        ),
+    )

@@ -1,0 +1,47 @@
+"""Deterministic rules of a listener: which agents a request gets, or may get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from extproc.config.model.listeners import Rule as RuleConfig
+from extproc.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Either a plan (`agents`) or what a strategy may choose from (`allow`), in order."""
+
+    method: str | None
+    path: str | None
+    headers: tuple[tuple[str, str], ...]
+    agents: tuple[str, ...]
+    allow: tuple[str, ...]
+
+    def matches(self, request: HttpRequest) -> bool:
+        """Return whether all that the rule names is so; of a repeated header any value counts."""
+        return (
+            (self.method is None or request.method == self.method)
+            and (self.path is None or request.path == self.path)
+            and all(value in request.headers.get_all(name) for name, value in self.headers)
+        )
+
+
+def compile_rules(rules: Sequence[RuleConfig]) -> tuple[Rule, ...]:
+    """Return the rules of a listener, in order."""
+    return tuple(
+        Rule(
+            method=rule.when.method,
+            path=rule.when.path,
+            headers=tuple(rule.when.headers.items()),
+            agents=rule.agents or (),
+            allow=rule.allow or (),
+        )
+        for rule in rules
+    )
+
+
+def first_match(rules: Sequence[Rule], request: HttpRequest) -> Rule | None:
+    """Return the first rule that matches, which is the one that counts."""
+    return next((rule for rule in rules if rule.matches(request)), None)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+from extproc.address import PipeAddress
+from extproc.config.model.root import Config
+from extproc.envoyconf.resources.bootstrap import bootstrap
+from extproc.envoyconf.topology import build
+
+CONFIG = {
+    "version": "v1",
+    "agents": [{"id": "a", "url": "http://a"}],
+    "listeners": [{"name": "l", "port": 0, "agents": [{"id": "a"}]}],
+    "orchestrator": {"model": {"url": "https://host/v1", "name": "m", "access_key": "sk-secret"}},
+}
+
+
+def rendered(*, egress: bool) -> dict[str, Any]:
+    topology = build(
+        Config.model_validate(CONFIG),
+        processor=(PipeAddress("/w.sock"),),
+        admin=PipeAddress("/e.sock"),
+        egress=PipeAddress("/out.sock") if egress else None,
+        system_ca="/ca.pem",
+    )
+    return dict(bootstrap(topology).to_dict(casing=str))  # type: ignore[arg-type] # as render does
+
+
+def manager(listener: dict[str, Any]) -> dict[str, Any]:
+    [network_filter] = listener["filter_chains"][0]["filters"]
+    return dict(network_filter["typed_config"])
+
+
+def test_targets_have_a_route_and_a_cluster_with_tls() -> None:
+    resources = rendered(egress=True)["static_resources"]
+    [listener] = [each for each in resources["listeners"] if each["name"] == "egress"]
+    assert listener["address"] == {"pipe": {"path": "/out.sock"}}
+    [host] = manager(listener)["route_config"]["virtual_hosts"]
+    [route] = host["routes"]
+    assert route["match"]["headers"][0]["name"] == "x-outerloop-target"
+    assert route["route"]["cluster"] == "target/model"
+    assert route["route"]["host_rewrite_literal"] == "host"
+    assert host["request_headers_to_remove"] == ["x-outerloop-target"]
+    [cluster] = [each for each in resources["clusters"] if each["name"] == "target/model"]
+    assert cluster["transport_socket"]["typed_config"]["sni"] == "host"
+
+
+def test_nothing_loops_and_nothing_is_logged() -> None:
+    listeners = rendered(egress=True)["static_resources"]["listeners"]
+    [listener] = [each for each in listeners if each["name"] == "egress"]
+    filters = [each["name"] for each in manager(listener)["http_filters"]]
+    assert filters == ["envoy.filters.http.router"]
+    assert "access_log" not in manager(listener)
+
+
+def test_the_callers_deadline_is_the_only_one() -> None:
+    listeners = rendered(egress=True)["static_resources"]["listeners"]
+    [listener] = [each for each in listeners if each["name"] == "egress"]
+    assert manager(listener)["stream_idle_timeout"] == "0s"
+    [host] = manager(listener)["route_config"]["virtual_hosts"]
+    assert host["routes"][0]["route"]["timeout"] == "0s"
+
+
+def test_without_an_egress_address_the_processor_finds_its_own_way() -> None:
+    resources = rendered(egress=False)["static_resources"]
+    assert [each["name"] for each in resources["listeners"]] == ["l"]
+    assert "target/model" not in [each["name"] for each in resources["clusters"]]
+
+
+def test_keys_of_targets_are_not_rendered() -> None:
+    assert "sk-secret" not in str(rendered(egress=True))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from extproc.config.model.listeners import Rule as RuleConfig
+from extproc.http import Headers, HttpRequest
+from extproc.rules import compile_rules, first_match
+
+REQUEST = HttpRequest(
+    "POST",
+    "/v1/messages?beta=true",
+    Headers((("x-tenant", "other"), ("x-tenant", "acme"), ("x-plan", "free"))),
+)
+
+
+def matches(**when: object) -> bool:
+    [rule] = compile_rules([RuleConfig.model_validate({"when": when, "agents": ["a"]})])
+    return rule.matches(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {},
+        {"headers": {"x-tenant": "acme"}},
+        {"headers": {"X-Tenant": "other", "x-plan": "free"}},
+        {"path": "/v1/messages"},
+        {"method": "POST", "path": "/v1/messages", "headers": {"x-plan": "free"}},
+    ],
+)
+def test_all_that_is_named_is_so(when: dict[str, object]) -> None:
+    assert matches(**when)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"headers": {"x-tenant": "ACME"}},
+        {"headers": {"x-tenant": "acme", "x-plan": "paid"}},
+        {"headers": {"x-missing": ""}},
+        {"path": "/v1/messages/"},
+        {"method": "GET"},
+    ],
+)
+def test_something_is_not_so(when: dict[str, object]) -> None:
+    assert not matches(**when)
+
+
+def test_the_first_rule_that_matches_counts() -> None:
+    rules = compile_rules(
+        [
+            RuleConfig.model_validate({"when": {"method": "GET"}, "agents": ["a"]}),
+            RuleConfig.model_validate({"when": {"path": "/v1/messages"}, "allow": ["b", "c"]}),
+            RuleConfig.model_validate({"agents": ["d"]}),
+        ]
+    )
+    found = first_match(rules, REQUEST)
+    assert found is rules[1]
+    assert (found.agents, found.allow) == ((), ("b", "c"))
+    assert first_match(rules[:1], REQUEST) is None
