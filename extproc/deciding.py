@@ -93,7 +93,9 @@ class Decider:
     ) -> tuple[Plan, bool]:
         """Ask the strategy about the turn, unless the same was decided before."""
         turn = conversation.turn
-        messages = conversation.messages[: turn + 1] if turn is not None else ()
+        if turn is None:
+            return self._settle(Plan((), Source.DEFAULT, confidence=0.0), allowed), False
+        messages = conversation.messages[: turn + 1]
         previous = session.agent if session is not None else None
         key = _key(messages, allowed, previous)
         plan = self.decisions.get(key)

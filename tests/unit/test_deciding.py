@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from extproc.config.model.listeners import Rule as RuleConfig
+from extproc.conversation import Api, Conversation, Message
+from extproc.deciding import Decider
+from extproc.errors import NoAgentFits, OrchestratorFailed
+from extproc.http import Headers, HttpRequest
+from extproc.json_document import parse
+from extproc.orchestrator.api import Question
+from extproc.plan import Plan, Source
+from extproc.rules import Rule, compile_rules
+
+MakeDecider = Callable[..., Decider]
+
+
+def say(*messages: Message | str, model: str | None = None) -> Conversation:
+    """A conversation; plain texts are the user's."""
+    spoken = tuple(
+        each if isinstance(each, Message) else Message("user", each) for each in messages
+    )
+    return Conversation(Api.CHAT, parse(b"{}", max_depth=4), model, spoken)
+
+
+def answer(text: str = "here you are", by: str | None = None) -> Message:
+    return Message("assistant", text, by)
+
+
+TOOLS = Message("tool", "42")
+
+
+def request(**headers: str) -> HttpRequest:
+    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return HttpRequest("POST", Api.CHAT, Headers(pairs))
+
+
+def rules(*documents: dict[str, Any]) -> tuple[Rule, ...]:
+    return compile_rules([RuleConfig.model_validate(each) for each in documents])
+
+
+def by_words(question: Question) -> Plan:
+    """Chooses the agent that the turn's text names, stays for `more`, fits nothing else."""
+    text = question.conversation.messages[-1].text
+    for agent in ("a", "b", "c"):
+        if agent in text.split():
+            return Plan((agent,), Source.EMBEDDED, 0.9)
+    if text == "more" and question.previous is not None:
+        return Plan((question.previous,), Source.EMBEDDED, 0.8)
+    return Plan((), Source.EMBEDDED, 0.7)
+
+
+async def plan_of(decider: Decider, conversation: Conversation, **headers: str) -> Plan:
+    return (await decider.decide(request(**headers), conversation))[0]
+
+
+async def test_the_strategy_decides_and_is_asked_about_the_turn_alone(
+    make_decider: MakeDecider, scripted: Any
+) -> None:
+    strategy = scripted(Plan(("a",), Source.EMBEDDED, 0.9))
+    decider = make_decider(strategy=strategy)
+    plan = await plan_of(decider, say("one", answer(), "two", answer("prefilled")))
+    assert plan == Plan(("a",), Source.EMBEDDED, 0.9)
+    [question] = strategy.asked
+    assert [message.text for message in question.conversation.messages] == [
+        "one",
+        "here you are",
+        "two",
+    ]
+    assert (question.allowed, question.previous) == (None, None)
+
+
+async def test_a_model_that_is_an_agent_is_that_agent(
+    make_decider: MakeDecider, scripted: Any
+) -> None:
+    decider = make_decider(strategy=scripted(OrchestratorFailed("must not be asked")))
+    assert await plan_of(decider, say("x", model="b")) == Plan(("b",), Source.EXPLICIT)
+
+
+async def test_a_model_that_is_no_agent_is_just_a_model(make_decider: MakeDecider) -> None:
+    assert (await plan_of(make_decider(), say("x", model="B"))).source is Source.EMBEDDED
+
+
+async def test_the_only_agent_needs_no_strategy(make_decider: MakeDecider, scripted: Any) -> None:
+    strategy = scripted(OrchestratorFailed("must not be asked"))
+    decider = make_decider(agents=("a",), default="a", strategy=strategy)
+    assert await plan_of(decider, say("x")) == Plan(("a",), Source.SINGLE)
+
+
+async def test_no_agent_fits(make_decider: MakeDecider, scripted: Any) -> None:
+    none = scripted(Plan((), Source.EMBEDDED, 0.7, {"a": 0.1}))
+    plan = await plan_of(make_decider(strategy=none), say("x"))
+    assert plan == Plan(("b",), Source.DEFAULT, 0.7, {"a": 0.1})
+    with pytest.raises(NoAgentFits):
+        await plan_of(make_decider(strategy=none, reject_none=True), say("x"))
+
+
+async def test_a_strategy_that_cannot_decide(make_decider: MakeDecider, scripted: Any) -> None:
+    failing = scripted(OrchestratorFailed("refused"))
+    plan = await plan_of(make_decider(strategy=failing), say("x"))
+    assert plan == Plan(("b",), Source.FALLBACK, 0.0)
+    with pytest.raises(OrchestratorFailed):
+        await plan_of(make_decider(strategy=failing, reject_error=True), say("x"))
+
+
+async def test_where_no_user_speaks_there_is_nothing_to_ask(
+    make_decider: MakeDecider, scripted: Any
+) -> None:
+    strategy = scripted(OrchestratorFailed("must not be asked"))
+    plan = await plan_of(make_decider(strategy=strategy), say(Message("system", "x")))
+    assert plan == Plan(("b",), Source.DEFAULT, 0.0)
+
+
+class TestRules:
+    async def test_a_rule_with_agents_is_the_plan(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        decider = make_decider(
+            strategy=scripted(OrchestratorFailed("must not be asked")),
+            rules=rules({"when": {"headers": {"x-tenant": "acme"}}, "agents": ["legacy", "b"]}),
+        )
+        plan = await plan_of(decider, say("x", model="a"), x_tenant="acme")
+        assert plan == Plan(("legacy", "b"), Source.RULE)
+
+    async def test_a_rule_that_does_not_match_changes_nothing(
+        self, make_decider: MakeDecider
+    ) -> None:
+        decider = make_decider(rules=rules({"when": {"method": "GET"}, "agents": ["b"]}))
+        assert (await plan_of(decider, say("x"))).source is Source.EMBEDDED
+
+    async def test_allow_limits_strategy_client_and_default(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        strategy = scripted(Plan((), Source.EMBEDDED))
+        decider = make_decider(
+            agents=("a", "b", "c"), strategy=strategy, rules=rules({"allow": ["c", "a"]})
+        )
+        plan = await plan_of(decider, say("x", model="b"))
+        # The default agent, b, is left out: the first allowed one takes its place.
+        assert (plan.agents, plan.source) == (("c",), Source.DEFAULT)
+        assert strategy.asked[0].allowed == {"a", "c"}
+        assert await plan_of(decider, say("x", model="a")) == Plan(("a",), Source.EXPLICIT)
+
+    async def test_one_allowed_agent_needs_no_strategy(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        decider = make_decider(
+            strategy=scripted(OrchestratorFailed("must not be asked")),
+            rules=rules({"allow": ["a"]}),
+        )
+        assert await plan_of(decider, say("x")) == Plan(("a",), Source.SINGLE)
+
+
+class TestMemory:
+    async def test_the_same_conversation_is_decided_once(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        strategy = scripted(Plan(("a",), Source.EMBEDDED, 0.9))
+        decider = make_decider(strategy=strategy)
+        first = await decider.decide(request(), say("x"))
+        second = await decider.decide(request(), say("x"))
+        assert first == (Plan(("a",), Source.EMBEDDED, 0.9), False)
+        assert second == (Plan(("a",), Source.EMBEDDED, 0.9), True)
+        assert len(strategy.asked) == 1
+
+    async def test_another_conversation_or_another_choice_is_another_decision(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        strategy = scripted(by_words)
+        decider = make_decider(
+            agents=("a", "b", "c"),
+            strategy=strategy,
+            rules=rules({"when": {"headers": {"x-plan": "free"}}, "allow": ["a", "c"]}),
+        )
+        for conversation, headers in (
+            (say("x"), {}),
+            (say("y"), {}),
+            (say("x"), {"x_plan": "free"}),
+            (say("z", answer(), "x"), {}),
+        ):
+            assert not (await decider.decide(request(**headers), conversation))[1]
+
+    async def test_what_the_system_says_does_not_matter(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        decider = make_decider(strategy=scripted(by_words))
+        await decider.decide(request(), say(Message("system", "one"), "a"))
+        assert (await decider.decide(request(), say(Message("system", "two"), "a")))[1]
+
+    async def test_a_fallback_is_not_remembered(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        strategy = scripted(OrchestratorFailed("refused"))
+        decider = make_decider(strategy=strategy)
+        await plan_of(decider, say("x"))
+        strategy.answer = Plan(("a",), Source.MODEL, 0.9)
+        assert await plan_of(decider, say("x")) == Plan(("a",), Source.MODEL, 0.9)
+
+    async def test_that_no_agent_fits_is_remembered(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        decider = make_decider(strategy=scripted(by_words))
+        await decider.decide(request(), say("x"))
+        plan, cached = await decider.decide(request(), say("x"))
+        assert (plan.source, cached) == (Source.DEFAULT, True)
+
+
+class TestPrevious:
+    @pytest.fixture
+    def decider(self, make_decider: MakeDecider, scripted: Any) -> Decider:
+        strategy = scripted(by_words)
+        return make_decider(agents=("a", "b", "c"), strategy=strategy, local=strategy)
+
+    async def test_the_name_of_the_answer_tells(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("what?", answer(by="c"), "more"))
+        assert plan.agents == ("c",)
+
+    async def test_a_name_that_is_no_agent_tells_nothing(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("to b", answer(by="bob"), "more"))
+        assert plan.agents == ("b",)
+
+    async def test_earlier_turns_are_decided_again_oldest_first(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("to c", answer(), "more", answer(), "more"))
+        assert plan.agents == ("c",)
+
+    async def test_a_remembered_decision_spares_it(self, decider: Decider) -> None:
+        await plan_of(decider, say("to c"))
+        asked = len(decider.strategy.asked)  # type: ignore[attr-defined] # the scripted one
+        await plan_of(decider, say("to c", answer(), "more"))
+        assert len(decider.strategy.asked) == asked + 1  # type: ignore[attr-defined] # as above
+
+    async def test_thanks_in_between_do_not_lose_it(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("to c", answer(), "thanks", answer(), "more"))
+        assert plan.agents == ("c",)
+
+    async def test_only_the_last_turns_are_decided_again(self, decider: Decider) -> None:
+        turns = [each for _ in range(30) for each in ("more", answer())]
+        await plan_of(decider, say("to c", *turns, "more"))
+        assert len(decider.strategy.asked) <= 10  # type: ignore[attr-defined] # the scripted one
+
+    async def test_a_strategy_that_reads_by_itself_is_not_asked_twice(
+        self, decider: Decider
+    ) -> None:
+        alone = dataclasses.replace(decider, local=None)
+        await plan_of(alone, say("to c", answer(), "more"))
+        assert len(decider.strategy.asked) == 1  # type: ignore[attr-defined] # the scripted one
+
+    async def test_an_agent_that_is_not_allowed_is_not_previous(self, decider: Decider) -> None:
+        limited = dataclasses.replace(decider, rules=rules({"allow": ["a", "b"]}))
+        plan = await plan_of(limited, say("what?", answer(by="c"), "more"))
+        assert plan.source is Source.DEFAULT
+
+
+class TestSessions:
+    @pytest.fixture
+    def decider(self, make_decider: MakeDecider, scripted: Any) -> Decider:
+        return make_decider(
+            agents=("a", "b", "c"), strategy=scripted(by_words), session_header="x-chat"
+        )
+
+    async def test_a_session_remembers_the_agent_where_only_the_last_turn_is_sent(
+        self, decider: Decider
+    ) -> None:
+        await plan_of(decider, say("to c"), x_chat="1")
+        await plan_of(decider, say("to a"), x_chat="2")
+        assert (await plan_of(decider, say("more"), x_chat="1")).agents == ("c",)
+        assert (await plan_of(decider, say("more"), x_chat="2")).agents == ("a",)
+        assert (await plan_of(decider, say("more"), x_chat="3")).source is Source.DEFAULT
+        assert (await plan_of(decider, say("more"))).source is Source.DEFAULT
+
+    async def test_thanks_do_not_end_it(self, decider: Decider) -> None:
+        await plan_of(decider, say("to c"), x_chat="1")
+        assert (await plan_of(decider, say("thanks"), x_chat="1")).source is Source.DEFAULT
+        assert (await plan_of(decider, say("more"), x_chat="1")).agents == ("c",)
+
+
+class TestContinuations:
+    @pytest.fixture
+    def decider(self, make_decider: MakeDecider, scripted: Any) -> Decider:
+        strategy = scripted(by_words)
+        return make_decider(
+            agents=("a", "b", "c"), strategy=strategy, local=strategy, session_header="x-chat"
+        )
+
+    async def test_the_turn_is_decided_again(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("to c", answer(), TOOLS))
+        assert (plan.agents, plan.source) == (("c",), Source.EMBEDDED)
+
+    async def test_only_the_last_agent_of_the_turns_plan_goes_on(
+        self, decider: Decider, scripted: Any
+    ) -> None:
+        several = scripted(Plan(("a", "b"), Source.MODEL, 0.9))
+        several_steps = dataclasses.replace(decider, strategy=several, local=None)
+        plan = await plan_of(several_steps, say("do both", answer(), TOOLS))
+        assert (plan.agents, plan.source) == (("b",), Source.MODEL)
+
+    async def test_a_rules_plan_goes_on_with_its_last_agent(self, decider: Decider) -> None:
+        ruled = dataclasses.replace(decider, rules=rules({"agents": ["a", "b"]}))
+        plan = await plan_of(ruled, say("x", answer(), TOOLS))
+        assert (plan.agents, plan.source) == (("b",), Source.RULE)
+
+    async def test_the_name_of_the_message_that_asked_tells(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("to c", answer(by="b"), TOOLS, TOOLS))
+        assert (plan.agents, plan.source) == (("b",), Source.EXPLICIT)
+
+    async def test_a_name_of_an_earlier_turn_tells_nothing(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say("x", answer(by="b"), "to c", answer(), TOOLS))
+        assert plan.agents == ("c",)
+
+    async def test_the_session_tells_even_after_the_default_agent(self, decider: Decider) -> None:
+        await plan_of(decider, say("to c"), x_chat="1")
+        await plan_of(decider, say("something else"), x_chat="1")
+        plan = await plan_of(decider, say(TOOLS), x_chat="1")
+        assert (plan.agents, plan.source) == (("b",), Source.DEFAULT)
+
+    async def test_tools_out_of_nowhere_go_to_the_default(self, decider: Decider) -> None:
+        plan = await plan_of(decider, say(TOOLS))
+        assert plan.source is Source.DEFAULT
