@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from extproc.config.model.listeners import Rule as RuleConfig
@@ -28,15 +28,15 @@ class Rule:
         )
 
 
-def compile_rules(rules: Sequence[RuleConfig]) -> tuple[Rule, ...]:
-    """Return the rules of a listener, in order."""
+def compile_rules(rules: Sequence[RuleConfig], offered: Container[str]) -> tuple[Rule, ...]:
+    """Return the rules of a listener, in order. `allow` narrows what is `offered`, no more."""
     return tuple(
         Rule(
             method=rule.when.method,
             path=rule.when.path,
             headers=tuple(rule.when.headers.items()),
             agents=rule.agents or (),
-            allow=rule.allow or (),
+            allow=tuple(agent for agent in rule.allow or () if agent in offered),
         )
         for rule in rules
     )

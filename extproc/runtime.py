@@ -68,15 +68,15 @@ def _decider(
     config: Config, listener: ListenerConfig, strategies: Strategies, agents: list[AgentInfo]
 ) -> Decider:
     orchestrator = config.orchestrator
-    first = listener.agents[0].id
+    offered = tuple(agent.id for agent in agents)
     strategy, local = strategies.make(agents)
     entries = orchestrator.cache.entries
     return Decider(
-        agents=tuple(agent.id for agent in agents),
-        default=next((agent.id for agent in listener.agents if agent.default), first),
+        agents=offered,
+        default=next((agent.id for agent in listener.agents if agent.default), offered[0]),
         strategy=strategy,
         local=local,
-        rules=compile_rules(listener.rules),
+        rules=compile_rules(listener.rules, offered),
         session_header=orchestrator.session.header,
         decisions=Memory(entries, orchestrator.cache.ttl.total_seconds()),
         sessions=Memory(entries, None),

@@ -197,8 +197,10 @@ def _listener(
     agents: Mapping[str, Agent],
     clusters: Mapping[str, UpstreamCluster],
 ) -> AgentListener:
+    offered = [agent.id for agent in listener.agents]
+    ruled = [agent for rule in listener.rules for agent in rule.agents or ()]
     routes = tuple(
-        _route(listener, agents[offered.id], clusters[offered.id]) for offered in listener.agents
+        _route(listener, agents[each], clusters[each]) for each in dict.fromkeys(offered + ruled)
     )
     message_timeout = listener.decision_timeout + _DECISION_SLACK
     longest_step = max((route.timeout for route in routes), default=timedelta())

@@ -14,7 +14,7 @@ REQUEST = HttpRequest(
 
 
 def matches(**when: object) -> bool:
-    [rule] = compile_rules([RuleConfig.model_validate({"when": when, "agents": ["a"]})])
+    [rule] = compile_rules([RuleConfig.model_validate({"when": when, "agents": ["a"]})], ())
     return rule.matches(REQUEST)
 
 
@@ -52,9 +52,15 @@ def test_the_first_rule_that_matches_counts() -> None:
             RuleConfig.model_validate({"when": {"method": "GET"}, "agents": ["a"]}),
             RuleConfig.model_validate({"when": {"path": "/v1/messages"}, "allow": ["b", "c"]}),
             RuleConfig.model_validate({"agents": ["d"]}),
-        ]
+        ],
+        offered=("a", "b", "c"),
     )
     found = first_match(rules, REQUEST)
     assert found is rules[1]
     assert (found.agents, found.allow) == ((), ("b", "c"))
     assert first_match(rules[:1], REQUEST) is None
+
+
+def test_allow_offers_nothing_that_the_listener_does_not() -> None:
+    [rule] = compile_rules([RuleConfig.model_validate({"allow": ["z", "b"]})], offered=("a", "b"))
+    assert rule.allow == ("b",)

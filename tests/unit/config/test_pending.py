@@ -15,11 +15,26 @@ agents:
   - {id: a, url: x, fallback: null, mirror: {url: y}}
 orchestrator: {strategy: embedded, on_none: reject}
 listeners:
-  - {mode: observe, execution: sequential, input_filters: [], rules: [{agents: [a]}]}
+  - {mode: observe, execution: sequential, input_filters: [], port: 0}
 filters: [{id: guard}]
 """,
     "f",
 )
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of this test's own: the real one gets shorter with every feature."""
+    rows = {
+        "agents[].mirror": (),
+        "agents[].fallback": (),
+        "orchestrator.strategy": ("embedded",),
+        "listeners[].mode": ("enforce",),
+        "listeners[].execution": ("sequential",),
+        "listeners[].input_filters": (),
+        "filters": (),
+    }
+    monkeypatch.setattr("extproc.config.pending.PENDING", rows)
 
 
 def test_every_row_names_a_key_that_exists() -> None:
@@ -29,15 +44,16 @@ def test_every_row_names_a_key_that_exists() -> None:
     assert set(PENDING) - keys == set()
 
 
+@pytest.mark.usefixtures("table")
 def test_keys_that_are_set_are_named_once_each() -> None:
     assert [fault.message for fault in pending_warnings(TREE, "f")] == [
         "agents[0].mirror: accepted, but has no effect yet",
         "listeners[0].mode: accepted, but has no effect yet",
-        "listeners[0].rules: accepted, but has no effect yet",
         "filters: accepted, but has no effect yet: nothing is filtered",
     ]
 
 
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(
     ("location", "expected"),
     [
@@ -54,6 +70,7 @@ def test_what_stands_in_a_pending_key_has_no_effect(location: Location, expected
     assert pending(TREE, location) is expected
 
 
+@pytest.mark.usefixtures("table")
 def test_a_key_has_an_effect_when_its_row_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not has_effect("agents[].mirror")
     monkeypatch.setattr("extproc.config.pending.PENDING", {})

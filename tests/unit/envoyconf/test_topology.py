@@ -100,3 +100,16 @@ def test_an_agent_without_a_url_is_refused() -> None:
     )
     with pytest.raises(ValueError, match="agent weather has no url"):
         build(config, processor=(PipeAddress("/0"),), admin=PipeAddress("/1"))
+
+
+def test_an_agent_that_only_a_rule_names_is_routable(make_topology: Make) -> None:
+    topology = make_topology(
+        {"id": "a", "url": "http://a"},
+        {"id": "legacy", "url": "http://legacy"},
+        {"id": "other", "url": "http://other"},
+        listener={
+            "agents": [{"id": "a"}],
+            "rules": [{"when": {"headers": {"x-tenant": "acme"}}, "agents": ["legacy", "a"]}],
+        },
+    )
+    assert [route.agent for route in topology.listeners[0].routes] == ["a", "legacy"]
