@@ -13,6 +13,7 @@ import click
 from extproc.cli import failures
 from extproc.logs import LEVELS
 
+_INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -129,7 +130,7 @@ def render(file: Path, target: str, directory: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.option(
     "--messages",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_INPUT,
     help="JSON file: a list of messages, or a whole request.",
 )
 @click.argument("text", required=False)
@@ -141,6 +142,42 @@ def route(
     from extproc.cli.route import route as work
 
     work(file, listener=listener, messages=messages, text=text, as_json=as_json)
+
+
+@cli.command("eval")
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    help="The YAML: strategy and agents. Without it: the default strategy.",
+)
+@click.option("--listener", metavar="NAME", help="Whose agents. Default: the only one's.")
+@click.option(
+    "--agents", type=_INPUT, help="Instead of a listener's: JSON or YAML, agents by agents_set."
+)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option(
+    "--predictions",
+    metavar="OUT.jsonl",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what was decided, a case a line.",
+)
+@click.argument("cases", metavar="CASES.jsonl", type=_INPUT)
+@_debug
+def evaluate(
+    file: Path | None,
+    listener: str | None,
+    agents: Path | None,
+    predictions: Path | None,
+    cases: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Decide labelled conversations and measure how well."""
+    from extproc.cli import evaluate as work
+
+    work.evaluate(work.Options(cases, file, listener, agents, predictions, as_json))
 
 
 @cli.command()

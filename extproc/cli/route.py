@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from extproc.cli.failures import FAULTS, USAGE, Failure
-from extproc.cli.files import read
+from extproc.cli.files import pick_listener, read
 from extproc.config.model.root import Config
 from extproc.conversation import Api
 from extproc.egress import Egress
@@ -57,12 +57,7 @@ def _body_of(messages: Path | None) -> bytes:
 
 
 def _listener(runtime: Runtime, name: str | None) -> Listener:
-    names = tuple(runtime.listeners)
-    if name is None and len(names) > 1:
-        raise Failure(f"--listener: one of {', '.join(names)}", USAGE)
-    if name is not None and name not in names:
-        raise Failure(f"--listener {name}: there is only {', '.join(names)}", USAGE)
-    return runtime.listeners[name or names[0]]
+    return runtime.listeners[pick_listener(tuple(runtime.listeners), name)]
 
 
 def _as_dict(decision: Decision) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from extproc.cli.failures import FAULTS, Failure
-from extproc.cli.files import read
+from extproc.cli.failures import FAULTS, USAGE, Failure
+from extproc.cli.files import pick_listener, read
 
 
 def test_warnings_are_shown_and_the_file_is_used(
@@ -24,3 +24,15 @@ def test_faults_are_shown_and_end_the_command(
         read(missing)
     assert failure.value.code == FAULTS
     assert f"{missing}:1:1: " in capsys.readouterr().err
+
+
+def test_the_only_listener_need_not_be_named() -> None:
+    assert pick_listener(("a",), None) == "a"
+    assert pick_listener(("a", "b"), "b") == "b"
+
+
+@pytest.mark.parametrize(("names", "name"), [(("a", "b"), None), (("a", "b"), "c")])
+def test_which_listener_must_be_clear(names: tuple[str, ...], name: str | None) -> None:
+    with pytest.raises(Failure, match="a, b") as failure:
+        pick_listener(names, name)
+    assert failure.value.code == USAGE
