@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from extproc.orchestrator.embedded.planner import AgentMatch
 from extproc.orchestrator.embedded.strategy import Embedded
 
-__all__ = ["Embedded"]
+__all__ = ["AgentMatch", "Embedded"]

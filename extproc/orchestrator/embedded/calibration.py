@@ -24,7 +24,8 @@ def fits(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[
     by_units, by_off_topic, bias = _FITS
     capped = np.minimum(units, _CEILING + _BEYOND * (units - _CEILING))
     total = by_units * capped + by_off_topic * off_topic + bias
-    return (1 / (1 + np.exp(-total))).astype(np.float32)
+    likely: NDArray[np.float32] = np.reciprocal(1 + np.exp(-total.astype(np.float32)))
+    return likely
 
 
 def right(lead: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choic
         steps = finer
     if len(steps) > 1:
         kept = dict(list(steps.items())[:max_agents])
-        return Choice(tuple(kept), min(kept.values()))
+        return Choice(tuple(kept), math.prod(kept.values()))
     return _one(evidence, left)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from extproc.orchestrator.embedded.text import DATA, clip, words
+from extproc.orchestrator.embedded.text import DATA, clip, spoken_words, words
 from extproc.orchestrator.embedded.tokens import WordPiece
 
 Vectors = NDArray[np.float32]
@@ -51,6 +51,14 @@ class TokenTable:
     def words(self, each: Sequence[str]) -> Vectors:
         """Return one row for each word, whose length tells how much the word says."""
         return self._sums([word] for word in each)
+
+    def legible(self, text: str) -> float:
+        """Return the share of a text's words that are in the vocabulary as a whole.
+
+        Where it is low, in other languages, vectors of pieces of words mean little.
+        """
+        spoken = spoken_words(clip(text))
+        return sum(word in self.vocabulary for word in spoken) / len(spoken) if spoken else 0.0
 
     def _sums(self, texts: Iterable[Sequence[str]]) -> Vectors:
         pieces = [[self._pieces(word) for word in text] for text in texts]

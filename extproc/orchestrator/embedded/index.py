@@ -13,11 +13,15 @@ from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.embedded.dense import TokenTable, Vectors, unit
 from extproc.orchestrator.embedded.lexical import Lexical, Scores
 from extproc.orchestrator.embedded.related import RelatedWords
-from extproc.orchestrator.embedded.text import identifier_words
+from extproc.orchestrator.embedded.text import STOP_WORDS, identifier_words
 
 _WEIGHTS: Final = (0.5, 0.3, 0.2)
 _PHRASE_END = re.compile(r"[.,;:!?]\s+|\band\b")
 _MIN_PHRASE_WORDS: Final = 2
+_LEGIBLE: Final = 0.75
+"""Share of known words from which a text is taken for English."""
+
+_MATCHES: Final = 3
 
 
 def agent_texts(agent: AgentInfo) -> list[str]:
@@ -58,6 +62,8 @@ class Index:
         rows = vectors([text for texts in wholes for text in texts])
         self._centroids = unit(np.add.reduceat(rows, _starts(wholes)))
         self.kinship: Scores = self._centroids @ self._centroids.T
+        self._table = table
+        self._own_legible = float(np.mean([_legible(table, " ".join(texts)) for texts in wholes]))
         self._lexical = Lexical(wholes)
         self._related = RelatedWords([texts[0] for texts in wholes], table)
 
@@ -67,8 +73,28 @@ class Index:
         dense = (nearest + vectors @ self._centroids.T) / 2
         lexical = np.stack([self._lexical(text) for text in texts])
         related = np.stack([self._related(text) for text in texts])
-        fused = _WEIGHTS[0] * dense + _WEIGHTS[1] * lexical + _WEIGHTS[2] * related
+        by_dense, by_lexical, by_related = _WEIGHTS
+        near = by_dense * dense + by_related * related
+        # What cannot be read as English is left to the words it shares with the agents.
+        legible = np.array([[_legible(self._table, text)] for text in texts], np.float32)
+        legible *= self._own_legible
+        fused = legible * (near + by_lexical * lexical) + (1 - legible) * lexical
         return Ranking(fused, dense, lexical, related)
+
+    def matches(self, text: str, agent: int) -> list[str]:
+        """Return the words of a text that speak for an agent (its place), the strongest first."""
+        _, by_lexical, by_related = _WEIGHTS
+        related = self._related.words(text)
+        strength = {
+            word: by_lexical * float(scores[agent]) + by_related * float(related[word][agent])
+            for word, scores in self._lexical.words(text).items()
+        }
+        found = [word for word, value in strength.items() if value > 0 and word not in STOP_WORDS]
+        return sorted(found, key=strength.__getitem__, reverse=True)[:_MATCHES]
+
+
+def _legible(table: TokenTable, text: str) -> float:
+    return min(table.legible(text) / _LEGIBLE, 1.0)
 
 
 def _starts(texts: Sequence[Sequence[str]]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -53,6 +53,10 @@ class Lexical:
                 total[agents] += _PAIR_WEIGHT * weights
         return total / (mass + _DOUBT * self._unknown)
 
+    def words(self, text: str) -> dict[str, Scores]:
+        """Return what each word of a text adds to the agents' scores, unweighted by its length."""
+        return {word: self._word(word)[0] for word in spoken_words(clip(text))}
+
     def _score_word(self, word: str) -> tuple[Scores, float]:
         total, mass = np.zeros(self._agents, np.float32), 0.0
         stemmed = stem(word)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,22 @@ from extproc.orchestrator.embedded.dense import TokenTable, Vectorizer, Vectors
 from extproc.orchestrator.embedded.scorer import Scorer
 from extproc.orchestrator.embedded.turn import Turn
 from extproc.plan import Plan, Source
+
+
+@dataclass(frozen=True, slots=True)
+class AgentMatch:
+    """What speaks for an agent: the parts of its score, and the words that matched most.
+
+    `dense` is by the meaning of the whole text, `lexical` by the words it shares with the agent,
+    `related` by words that are near to the agent's. `fused` is their weighted sum.
+    """
+
+    agent: str
+    fused: float
+    dense: float
+    lexical: float
+    related: float
+    words: tuple[str, ...]
 
 
 class Planner:
@@ -58,6 +75,21 @@ class Planner:
             choice = self._leftover(ids, choice, scores)
         agents = tuple(ids[column] for column in choice.agents)
         return Plan(agents, self._source, choice.confidence, scores)
+
+    def explain(self, turn: Turn, vectors: Vectors) -> list[AgentMatch]:
+        """Return why each agent scores as it does, the best first, over the turn as a whole."""
+        ranking = self.scorer.score(turn.texts[:1], vectors[:1]).ranking
+        return [
+            AgentMatch(
+                agent=self._ids[place],
+                fused=float(ranking.fused[0, place]),
+                dense=float(ranking.dense[0, place]),
+                lexical=float(ranking.lexical[0, place]),
+                related=float(ranking.related[0, place]),
+                words=tuple(self.scorer.index.matches(turn.texts[0], place)),
+            )
+            for place in np.argsort(-ranking.fused[0]).tolist()
+        ]
 
     def _leftover(self, ids: Sequence[str], choice: Choice, scores: dict[str, float]) -> Choice:
         """Give what fits no agent to the one that is there for it, if any."""

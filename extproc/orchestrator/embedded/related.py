@@ -47,6 +47,10 @@ class RelatedWords:
             mass += weight
         return total / (mass + _DOUBT)
 
+    def words(self, text: str) -> dict[str, Scores]:
+        """Return what each word of a text adds to the agents' scores, unweighted by its length."""
+        return {word: self._score_word(word)[0] for word in spoken_words(clip(text))}
+
     def _of_word(self, word: str) -> tuple[Scores, float]:
         raw = self._table.words([word])
         weight = float(np.linalg.norm(raw)) * (STOP_WEIGHT if word in STOP_WORDS else 1.0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from extproc.orchestrator.api import AgentInfo, Question
 from extproc.orchestrator.embedded.dense import TokenTable
 from extproc.orchestrator.embedded.index import agent_texts
-from extproc.orchestrator.embedded.planner import Planner
+from extproc.orchestrator.embedded.planner import AgentMatch, Planner
 from extproc.orchestrator.embedded.spelling import Spelling
 from extproc.orchestrator.embedded.text import spoken_words
 from extproc.orchestrator.embedded.turn import read_turn
@@ -43,3 +43,8 @@ class Embedded:
         """Decide at once: only arithmetic, nothing is waited for."""
         turn = read_turn(question.conversation, self._spelling)
         return self._planner.plan(question, turn, self._table(turn.texts))
+
+    def explain(self, question: Question) -> list[AgentMatch]:
+        """Return what speaks for each agent, allowed or not, the best first."""
+        turn = read_turn(question.conversation, self._spelling)
+        return self._planner.explain(turn, self._table(turn.texts))

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+
+from extproc.orchestrator.embedded.calibration import fits, right, switches
+
+
+def test_an_agent_with_more_units_fits_better_even_beyond_certainty() -> None:
+    likely = fits(np.array([[-1, 0, 1, 3, 9]], np.float32), np.zeros((1, 1), np.float32))[0]
+    assert (np.diff(likely) > 0).all()
+    assert likely[1] < 0.5 < likely[2]
+
+
+def test_off_topic_talk_fits_less() -> None:
+    units = np.array([[0.4]], np.float32)
+    near, far = (np.array([[nearness]], np.float32) for nearness in (0.9, 0.0))
+    assert fits(units, near) < fits(units, far)
+
+
+def test_a_lead_makes_it_likelier_to_be_right() -> None:
+    assert right(0) < right(0.5) < right(1e6) < 1
+
+
+def test_a_turn_leaves_for_a_better_agent_and_not_for_a_yes() -> None:
+    assert switches(other=1.2, previous=0.1, content_words=4, continuation=0.2) > 0.9
+    assert switches(other=0.1, previous=0.0, content_words=1, continuation=0.9) < 0.1
+
+
+def test_extreme_figures_stay_likelihoods() -> None:
+    assert 0 <= switches(other=-1e9, previous=1e9, content_words=0, continuation=1) <= 1

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from extproc.orchestrator.embedded import calibration
+from extproc.orchestrator.embedded.choice import Choice, Evidence, choose
+from extproc.orchestrator.embedded.turn import Task, Turn
+
+
+def evidence(
+    units: list[list[float]],
+    *,
+    marked: bool = True,
+    closing: float = 0.0,
+    continuation: float = 0.0,
+    kinship: float = 0.0,
+) -> Evidence:
+    """Units of the whole turn first, then of each clause."""
+    rows = np.array(units, np.float32)
+    tasks = tuple(Task(row, 0.3 if marked else 0.7, marked) for row in range(1, len(units)))
+    turn = Turn(tuple("text" for _ in units), tasks, tasks, content_words=5)
+    nothing = np.zeros((len(units), 1), np.float32)
+    alike = np.full((rows.shape[1], rows.shape[1]), kinship, np.float32)
+    return Evidence(
+        turn,
+        rows,
+        calibration.fits(rows, nothing),
+        alike,
+        np.full(len(units), closing, np.float32),
+        np.full(len(units), continuation, np.float32),
+    )
+
+
+def test_the_best_agent_is_chosen() -> None:
+    choice = choose(evidence([[0.1, 1.2, 0.3], [0.1, 1.2, 0.3]]), None, 3)
+    assert choice.agents == (1,)
+    assert choice.confidence > 0.9
+
+
+def test_a_close_race_is_less_certain() -> None:
+    close = choose(evidence([[1.15, 1.2], [1.15, 1.2]]), None, 3)
+    assert close.confidence < 0.6
+
+
+def test_no_agent_is_chosen_where_none_fits() -> None:
+    choice = choose(evidence([[-0.5, -0.2], [-0.5, -0.2]]), None, 3)
+    assert choice.agents == ()
+    assert choice.confidence > 0.6
+
+
+def test_tasks_run_in_their_order_and_the_last_are_cut() -> None:
+    units = [[1.0, 0.9, 0.8], [0.0, 0.0, 1.5], [1.5, 0.0, 0.0], [0.0, 1.5, 0.0]]
+    assert choose(evidence(units), None, 3).agents == (2, 0, 1)
+    assert choose(evidence(units), None, 2).agents == (2, 0)
+
+
+def test_agents_that_are_alike_seldom_share_a_turn() -> None:
+    units = [[1.0, 0.9], [1.5, 0.0], [0.0, 1.5]]
+    assert len(choose(evidence(units, marked=False), None, 3).agents) == 2
+    assert len(choose(evidence(units, marked=False, kinship=0.8), None, 3).agents) == 1
+
+
+def test_one_clear_clause_speaks_for_a_long_text() -> None:
+    assert choose(evidence([[0.0, -0.1], [1.5, 0.0], [0.0, -0.1]]), None, 3).agents == (0,)
+
+
+@pytest.mark.parametrize("units", [[0.5, 0.5], [-0.5, 0.3], [0.2, -0.5]])
+def test_a_vague_turn_stays_with_the_previous_agent(units: list[float]) -> None:
+    choice = choose(evidence([units, units], continuation=0.8), 1, 3)
+    assert choice.agents == (1,)
+
+
+def test_a_clear_turn_leaves_the_previous_agent() -> None:
+    choice = choose(evidence([[1.5, -0.3], [1.5, -0.3]]), 1, 3)
+    assert choice.agents == (0,)
+    assert choice.confidence > 0.8
+
+
+def test_a_farewell_needs_nobody() -> None:
+    choice = choose(evidence([[0.0, 0.0], [0.0, 0.0]], closing=0.8), 1, 3)
+    assert choice.agents == ()
+
+
+def test_the_only_agent_is_not_left() -> None:
+    assert choose(evidence([[-1.0], [-1.0]]), 0, 3) == Choice((0,), 1.0)

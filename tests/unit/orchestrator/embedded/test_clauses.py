@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.orchestrator.embedded.clauses import split
+
+
+def texts(text: str) -> list[str]:
+    return [clause.text for clause in split(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Book a flight. Find a hotel!", ["Book a flight", "Find a hotel"]),
+        ("Book a flight, then find a hotel", ["Book a flight", "find a hotel"]),
+        ("Book a flight and also find a hotel", ["Book a flight", "find a hotel"]),
+        ("First book a flight; after that find a hotel", ["book a flight", "find a hotel"]),
+        ("Book a flight, but before that check rain", ["check rain", "Book a flight"]),
+        ("One task", ["One task"]),
+        ("", []),
+        ("?!.", []),
+    ],
+)
+def test_tasks_come_in_their_order(text: str, expected: list[str]) -> None:
+    assert texts(text) == expected
+
+
+def test_words_of_order_mark_both_neighbours() -> None:
+    assert [clause.marked for clause in split("I like rain. Book it, then pay it")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_and_joins_nouns_and_parts_tasks() -> None:
+    assert split("bread and butter")[0].parts == ("bread and butter",)
+    assert split("book me a flight and find a hotel")[0].parts == (
+        "book me a flight",
+        "find a hotel",
+    )
+
+
+def test_what_stands_after_before_is_done_later() -> None:
+    (clause,) = split("Before you book a room, check the weather there")
+    assert clause.parts == ("check the weather there", "Before you book a room")
+
+
+def test_of_a_document_both_ends_are_kept() -> None:
+    clauses = texts("\n".join(f"line {number}" for number in range(1000)))
+    assert clauses[0] == "line 0"
+    assert clauses[-1] == "line 999"
+    assert len(clauses) == 12
+
+
+@given(st.text(alphabet=" \n\t,.;!and'before that then", max_size=400))
+def test_every_clause_says_something(text: str) -> None:
+    for clause in split(text):
+        assert clause.text.strip()
+        assert clause.parts

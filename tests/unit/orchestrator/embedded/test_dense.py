@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from extproc.orchestrator.embedded.dense import TokenTable, unit
+
+
+def test_vectors_have_length_one_or_zero(table: TokenTable) -> None:
+    vectors = table(["book a flight", "", "   ", "?!"])
+    lengths = np.linalg.norm(vectors, axis=1)
+    assert lengths[0] == pytest.approx(1)
+    assert lengths[1] == lengths[2] == 0
+
+
+def test_like_meanings_are_near(table: TokenTable) -> None:
+    flight, plane, cheese = table(["book a flight", "reserve a plane ticket", "melted cheese"])
+    assert flight @ plane > flight @ cheese + 0.2
+
+
+def test_a_word_of_many_pieces_counts_as_one(table: TokenTable) -> None:
+    whole, spelled = table.words(["weather", "qzxwvkjqzxwvkj"])
+    assert np.linalg.norm(spelled) < np.linalg.norm(whole)
+
+
+def test_a_text_does_not_depend_on_its_neighbours(table: TokenTable) -> None:
+    alone = table(["will it rain"])[0]
+    assert np.array_equal(table(["cheese", "will it rain"])[1], alone)
+
+
+def test_known_words_make_a_text_legible(table: TokenTable) -> None:
+    assert table.legible("will it rain tomorrow?") == 1
+    assert table.legible("какая погода") == 0
+    assert table.legible("") == 0
+
+
+def test_unit_keeps_rows_of_zeros() -> None:
+    rows = unit(np.array([[3, 4], [0, 0]], np.float32))
+    assert rows.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from extproc.orchestrator.api import AgentInfo
+from extproc.orchestrator.embedded.dense import TokenTable
+from extproc.orchestrator.embedded.index import Index, agent_phrases, agent_texts
+
+AGENT = AgentInfo("home_agent", "Controls lights, heating and blinds at home.", ("lights on",))
+
+
+def test_an_agent_speaks_by_id_description_and_examples() -> None:
+    assert agent_texts(AGENT) == [f"home: {AGENT.description}", "lights on"]
+
+
+def test_a_list_of_duties_falls_into_phrases() -> None:
+    assert agent_phrases(AGENT) == ["home: Controls lights", "home: blinds at home."]
+
+
+def test_a_single_phrase_is_not_repeated() -> None:
+    assert agent_phrases(AgentInfo("a", "Controls lights")) == []
+
+
+@pytest.fixture
+def index(travel: tuple[AgentInfo, ...], table: TokenTable) -> Index:
+    return Index(travel, table, table)
+
+
+def test_the_parts_of_a_score_agree(index: Index, table: TokenTable) -> None:
+    texts = ["will it rain", "a room for two nights"]
+    ranking = index.rank(texts, table(texts))
+    assert ranking.fused.shape == (2, 3)
+    assert ranking.fused.argmax(axis=1).tolist() == [0, 2]
+
+
+def test_another_language_is_left_to_shared_words(index: Index, table: TokenTable) -> None:
+    text = ["погода hotel"]
+    ranking = index.rank(text, table(text))
+    assert ranking.fused[0].argmax() == ranking.lexical[0].argmax() == 2
+
+
+def test_matches_name_the_words_that_count(index: Index) -> None:
+    assert index.matches("the weather is nice", 0)[0] == "weather"
+    assert index.matches("xyzzy", 0) == []
+
+
+def test_an_agent_is_nearest_to_itself(index: Index) -> None:
+    assert index.kinship.argmax(axis=1).tolist() == [0, 1, 2]

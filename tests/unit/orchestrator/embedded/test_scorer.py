@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from extproc.orchestrator.api import AgentInfo
+from extproc.orchestrator.embedded.dense import TokenTable, Vectors
+from extproc.orchestrator.embedded.scorer import Scorer, fitting_texts
+
+
+def test_a_request_has_units_and_idle_talk_has_none(
+    travel: tuple[AgentInfo, ...], table: TokenTable
+) -> None:
+    texts = ["what's the weather in Oslo", "who painted that picture"]
+    units = Scorer(travel, table, table).score(texts, table(texts)).units
+    assert units[0].argmax() == 0
+    assert units[0].max() > 1
+    assert units[1].max() < 0.3
+
+
+def test_turns_between_tasks_are_recognised(
+    travel: tuple[AgentInfo, ...], table: TokenTable
+) -> None:
+    texts = ["thank you, that's all", "yes, the second one"]
+    scored = Scorer(travel, table, table).score(texts, table(texts))
+    assert scored.closing[0] > scored.continuation[0]
+    assert scored.continuation[1] > scored.closing[1]
+
+
+def test_examples_set_the_scale(travel: tuple[AgentInfo, ...], table: TokenTable) -> None:
+    examples = ("sunny or not", "do I need an umbrella", "is it going to snow")
+    exemplified = (replace(travel[0], examples=examples), *travel[1:])
+    bare, fitted = (Scorer(agents, table, table) for agents in (travel, exemplified))
+    text = ["umbrella weather"]
+    assert not np.allclose(
+        bare.score(text, table(text)).units, fitted.score(text, table(text)).units
+    )
+
+
+def test_agents_about_idle_talk_do_not_silence_each_other(table: TokenTable) -> None:
+    agents = [AgentInfo("jokes", "Tells jokes.", ("tell me a joke", "make me laugh"))]
+    text = ["tell me a joke"]
+    scored = Scorer(agents, table, table).score(text, table(text))
+    assert scored.units[0, 0] > 1
+    assert scored.off_topic[0] < 0.9
+
+
+def test_the_vectorizer_is_asked_once_for_all_texts(
+    travel: tuple[AgentInfo, ...], table: TokenTable
+) -> None:
+    asked: list[list[str]] = []
+
+    def recording(texts: Sequence[str]) -> Vectors:
+        asked.append(list(texts))
+        return table(texts)
+
+    Scorer(travel, recording, table)
+    assert asked == [fitting_texts(travel)]
