@@ -227,6 +227,14 @@ def seen() -> Callable[[dict[str, Any]], Seen]:
 
 
 @pytest.fixture
+def free_port() -> int:
+    """Return a port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
 def http() -> Iterator[httpx.Client]:
     """An HTTP/1.1 client that is quick to make: there is no TLS here."""
     with httpx.Client(timeout=60, verify=False) as client:

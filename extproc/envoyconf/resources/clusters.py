@@ -26,6 +26,8 @@ _UPSTREAM_IDLE: Final = timedelta(seconds=4)
 
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _SECOND: Final = timedelta(seconds=1)
+_RECOVERY: Final = timedelta(milliseconds=100)
+"""How soon a replaced worker is noticed: until then the others carry its load."""
 
 
 def upstream_cluster(cluster: UpstreamCluster) -> cluster_v3.Cluster:
@@ -80,6 +82,8 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
         connect_timeout=_SECOND,
         per_connection_buffer_limit_bytes=topology.limits.max_request_bytes,
         lb_policy=cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
+        # Default 1 s: for that long after a worker is back, no request would reach it.
+        common_lb_config=cluster_v3.ClusterCommonLbConfig(update_merge_window=timedelta()),
         load_assignment=load_assignment(PROCESSOR_CLUSTER, *topology.processor),
         health_checks=[
             core.HealthCheck(
@@ -87,6 +91,7 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
                 interval=_SECOND,
                 # Default 60 s: after a quiet spell a dead worker would be noticed that late.
                 no_traffic_interval=_SECOND,
+                unhealthy_interval=_RECOVERY,
                 unhealthy_threshold=1,
                 healthy_threshold=1,
                 grpc_health_check=core.HealthCheckGrpcHealthCheck(

@@ -115,6 +115,14 @@ def test_each_worker_is_an_endpoint_and_is_checked_each_second(make_topology: Ma
     assert check.grpc_health_check.service_name == service
 
 
+def test_a_worker_that_is_back_is_used_at_once(make_topology: Make) -> None:
+    cluster = processor_cluster(make_topology())
+    (check,) = cluster.health_checks
+    assert check.unhealthy_interval == timedelta(milliseconds=100)
+    assert cluster.common_lb_config is not None
+    assert cluster.common_lb_config.update_merge_window == timedelta(0)
+
+
 def test_the_processor_is_never_the_narrowest_part(make_topology: Make) -> None:
     topology = make_topology(limits={"max_connections": 60_000, "max_request_bytes": "5MiB"})
     cluster = processor_cluster(topology)
