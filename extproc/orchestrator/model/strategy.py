@@ -58,7 +58,7 @@ class ModelStrategy:
         if len(agents) == 1:
             return Plan((agents[0].id,), Source.SINGLE)
         if not agents or not window(question.conversation):
-            return Plan((), Source.MODEL)
+            return Plan((), Source.MODEL, confidence=0.0)
         body = await self._server.ask(
             lambda without: build_request(
                 question.conversation,

@@ -70,8 +70,8 @@ async def test_only_allowed_agents_are_offered_and_taken(server: Any, make: Any)
     ("asked", "plan"),
     [
         (question(allowed=frozenset({"hotel"})), Plan(("hotel",), Source.SINGLE)),
-        (question(allowed=frozenset()), Plan((), Source.MODEL)),
-        (question(text=""), Plan((), Source.MODEL)),
+        (question(allowed=frozenset()), Plan((), Source.MODEL, 0.0)),
+        (question(text=""), Plan((), Source.MODEL, 0.0)),
     ],
 )
 async def test_nothing_is_asked_where_there_is_nothing_to_decide(
