@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
-from extproc.conversation import Conversation, Message
+from extproc.conversation import Conversation
 from extproc.errors import NoAgentFits, OrchestratorFailed
 from extproc.http import HttpRequest
 from extproc.memory import Key, Memory, digest, message_parts
 from extproc.orchestrator.api import Orchestrator, Question
+from extproc.orchestrator.history import Messages, author, previous_agent
 from extproc.plan import Plan, Source
 from extproc.rules import Rule, first_match
 
 _WINDOW: Final = 16
 """Messages of user and assistant that a decision may depend on."""
-_EARLIER_TURNS: Final = 8
-"""Turns that are decided again, at most, to learn the agent of the turn before."""
 _SPOKEN: Final = frozenset({"user", "assistant"})
-
-Messages = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +113,13 @@ class Decider:
     async def _previous(
         self, conversation: Conversation, messages: Messages, allowed: tuple[str, ...]
     ) -> str | None:
-        """Return the agent of the turn before the last of `messages`, where it can be known.
-
-        From the newest turn whose agent is known, by the name of its answer or a decision that is
-        remembered, later turns are decided again, oldest first.
-        """
-        turns = [index for index, message in enumerate(messages) if message.role == "user"]
-        agent: str | None = None
-        unknown: list[int] = []
-        for turn, until in reversed(list(pairwise(turns))):
-            agent = _author(messages[turn:until], allowed)
-            if agent is None:
-                agent = _agent(self.decisions.get(_key(messages[: turn + 1], allowed, None)))
-            if agent is not None or len(unknown) == _EARLIER_TURNS:
-                break
-            unknown.append(turn)
-        if self.local is None:
-            return agent
-        for turn in reversed(unknown):
-            earlier = messages[: turn + 1]
-            plan = await self.local.decide(self._question(conversation, earlier, allowed, agent))
-            agent = _agent(plan) or agent
-        return agent
+        return await previous_agent(
+            messages,
+            allowed,
+            remembered=lambda earlier: self.decisions.get(_key(earlier, allowed, None)),
+            local=self.local,
+            question=lambda earlier, agent: self._question(conversation, earlier, allowed, agent),
+        )
 
     def _question(
         self,
@@ -178,20 +159,8 @@ def _of_this_turn(
     if session is not None and session.plan.agents[-1] in allowed:
         return session.plan
     turn = conversation.turn
-    author = _author(conversation.messages[0 if turn is None else turn :], allowed)
-    return Plan((author,), Source.EXPLICIT) if author is not None else None
-
-
-def _author(messages: Messages, allowed: Sequence[str]) -> str | None:
-    """Return the agent that the last named answer of `messages` is by."""
-    for message in reversed(messages):
-        if message.role == "assistant" and message.name in allowed:
-            return message.name
-    return None
-
-
-def _agent(plan: Plan | None) -> str | None:
-    return plan.agents[-1] if plan is not None and plan.agents else None
+    agent = author(conversation.messages[0 if turn is None else turn :], allowed)
+    return Plan((agent,), Source.EXPLICIT) if agent is not None else None
 
 
 def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:

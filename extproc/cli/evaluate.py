@@ -17,17 +17,20 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from extproc.calls import Caller
 from extproc.cli.failures import FAULTS, USAGE, Failure
 from extproc.cli.files import pick_listener, read
 from extproc.config.model.orchestrator import OrchestratorConfig
 from extproc.config.model.root import Config, Limits
+from extproc.egress import Egress
 from extproc.evaluation import report
 from extproc.evaluation.agents import AgentSets, read_agents
 from extproc.evaluation.cases import AgentsOf, Case, read_cases
-from extproc.evaluation.decide import Result, decide_all
+from extproc.evaluation.decide import Fitted, Result, decide_all
 from extproc.evaluation.inputs import BadInput
-from extproc.orchestrator.api import AgentInfo, Orchestrator
+from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.embedded import Embedded
+from extproc.orchestrator.factory import Strategies
 
 _AT_ONCE: Final = 8
 """Decisions under way together, where a strategy waits for a server."""
@@ -66,7 +69,7 @@ def evaluate(options: Options) -> None:
     with ExitStack() as stack:
         # Opened first: not to find out after a long run that it cannot be written.
         file = stack.enter_context(_open(options.predictions)) if options.predictions else None
-        results = _decide(cases, agents, config.orchestrator if config else OrchestratorConfig())
+        results = _decide(cases, agents, config)
         if file:
             file.writelines(f"{json.dumps(each)}\n" for each in report.as_predictions(results))
     _print(report.make_report(agents, results), as_json=options.as_json)
@@ -85,14 +88,9 @@ def _agents_of(options: Options, config: Config | None) -> AgentsOf:
     return lambda _: infos
 
 
-def _decide(
-    cases: Sequence[Case], agents: AgentSets, orchestrator: OrchestratorConfig
-) -> list[Result]:
-    strategies: dict[str, Orchestrator] = {
-        name: Embedded(each, max_agents=orchestrator.max_agents) for name, each in agents.items()
-    }
+def _decide(cases: Sequence[Case], agents: AgentSets, config: Config | None) -> list[Result]:
     with _progress(len(cases)) as done:
-        results = asyncio.run(decide_all(cases, strategies, at_once=_AT_ONCE, done=done))
+        results = asyncio.run(_decide_all(cases, agents, config, done))
     failures = [result.failure for result in results if result.prediction is None]
     if len(failures) == len(results):
         raise Failure(f"no case could be decided: {failures[0]}", FAULTS)
@@ -103,6 +101,29 @@ def _decide(
             err=True,
         )
     return results
+
+
+async def _decide_all(
+    cases: Sequence[Case], agents: AgentSets, config: Config | None, done: Callable[[], None]
+) -> list[Result]:
+    egress = Egress()
+    try:
+        fitted = {name: _fit(each, config, egress) for name, each in agents.items()}
+        return await decide_all(cases, fitted, at_once=_AT_ONCE, done=done)
+    finally:
+        await egress.close()
+
+
+def _fit(agents: Sequence[AgentInfo], config: Config | None, caller: Caller) -> Fitted:
+    ids = tuple(agent.id for agent in agents)
+    if config is None:
+        # What a file that says nothing of the orchestrator gives.
+        embedded = Embedded(agents, max_agents=OrchestratorConfig().max_agents)
+        return Fitted(ids, embedded, embedded)
+    try:
+        return Fitted(ids, *Strategies(config, caller).make(agents))
+    except ValueError as error:
+        raise Failure(str(error), FAULTS) from error
 
 
 @contextmanager

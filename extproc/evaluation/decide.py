@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extproc.errors import OrchestratorFailed
 from extproc.evaluation.cases import Case
 from extproc.orchestrator.api import Orchestrator, Question
+from extproc.orchestrator.history import previous_agent
 from extproc.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A strategy fitted to `agents`, and the one that decides earlier turns for it, if any does."""
+
+    agents: tuple[str, ...]
+    strategy: Orchestrator
+    local: Orchestrator | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +57,16 @@ class Result:
 
 async def decide_all(
     cases: Sequence[Case],
-    strategies: Mapping[str, Orchestrator],
+    strategies: Mapping[str, Fitted],
     *,
     at_once: int,
     done: Callable[[], object],
 ) -> list[Result]:
     """Decide each case by the strategy of its agents_set; results are in the order of the cases.
 
-    `at_once` bounds the decisions under way; `done` is called after each. One decision per
-    strategy is taken beforehand and thrown away, so that latencies are those of a warm process.
+    Where a case has no previous agent, it is found out as for live traffic without a session.
+    `at_once` bounds the decisions under way; `done` is called after each. Latencies are those of
+    the strategy alone, and of a warm process: one decision by each is thrown away beforehand.
     """
     for name, strategy in strategies.items():
         await _decide(next(case for case in cases if case.agents_set == name), strategy)
@@ -73,16 +84,34 @@ async def decide_all(
     return [results[index] for index in range(len(cases))]
 
 
-async def _decide(case: Case, strategy: Orchestrator) -> Result:
-    question = Question(case.conversation, previous=case.previous)
+async def _decide(case: Case, fitted: Fitted) -> Result:
+    previous = case.previous if case.previous is not None else await _previous(case, fitted)
+    question = Question(case.conversation, previous=previous)
     started = time.perf_counter()
     try:
-        plan = await strategy.decide(question)
+        plan = await fitted.strategy.decide(question)
     except OrchestratorFailed as error:
         return Result(case, None, error.message)
     # Rounded here, so that figures made from the written predictions are the same.
     elapsed = round((time.perf_counter() - started) * 1000, 4)
     return Result(case, Prediction(plan.agents, _any_applies(plan), elapsed, plan.scores))
+
+
+async def _previous(case: Case, fitted: Fitted) -> str | None:
+    """Return the agent of the turn before, as live traffic learns it without a session."""
+    conversation = case.conversation
+    turn = conversation.turn
+    if turn is None:
+        return None
+    return await previous_agent(
+        conversation.messages[: turn + 1],
+        fitted.agents,
+        remembered=lambda _: None,
+        local=fitted.local,
+        question=lambda messages, previous: Question(
+            replace(conversation, messages=messages), previous=previous
+        ),
+    )
 
 
 def _any_applies(plan: Plan) -> float:

@@ -4,16 +4,16 @@ import json
 import os
 import pty
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from extproc.cli import evaluate
 from extproc.errors import OrchestratorFailed
-from extproc.orchestrator.api import Question
+from extproc.orchestrator.api import AgentInfo, Question
 from extproc.orchestrator.embedded import Embedded
+from extproc.orchestrator.factory import Strategies
 from extproc.plan import Plan
 
 AGENTS = """
@@ -175,11 +175,10 @@ class Failing:
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        evaluate,
-        "Embedded",
-        lambda agents, max_agents: Failing(Embedded(agents, max_agents=max_agents)),
-    )
+    def make(_: object, agents: Sequence[AgentInfo]) -> tuple[Failing, None]:
+        return Failing(Embedded(agents, max_agents=1)), None
+
+    monkeypatch.setattr(Strategies, "make", make)
 
 
 @pytest.mark.usefixtures("failing")
@@ -196,6 +195,17 @@ def test_nothing_decided_is_a_fault(cases: Path, file: Path, outerloop: Run) -> 
     result = outerloop("eval", "-c", str(file), str(cases))
     assert (result.code, result.out) == (1, "")
     assert "no case could be decided: the model server is down" in result.err
+
+
+def test_a_strategy_that_cannot_be_made_is_a_fault(
+    cases: Path, file: Path, outerloop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: object) -> None:
+        raise ValueError("prompt.txt: no placeholder in it")
+
+    monkeypatch.setattr(Strategies, "make", make)
+    result = outerloop("eval", "-c", str(file), str(cases))
+    assert (result.code, result.err) == (1, "outerloop: prompt.txt: no placeholder in it\n")
 
 
 def test_a_terminal_shows_progress(

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from extproc.conversation import Api, Conversation, Message
 from extproc.errors import OrchestratorFailed
 from extproc.evaluation.cases import Case
-from extproc.evaluation.decide import Result, decide_all
+from extproc.evaluation.decide import Fitted, Result, decide_all
+from extproc.json_document import JsonObject
 from extproc.orchestrator.api import Question
 from extproc.plan import Plan, Source
 
@@ -38,8 +40,12 @@ def plan(*agents: str, confidence: float = 1.0, scores: dict[str, float] | None 
     return Plan(agents, Source.EMBEDDED, confidence, scores or {})
 
 
+def fitted(strategy: Scripted, local: Scripted | None = None) -> Fitted:
+    return Fitted(("a", "b", "c"), strategy, local)
+
+
 async def decide(cases: Sequence[Case], strategy: Scripted, at_once: int = 1) -> list[Result]:
-    return await decide_all(cases, {"desk": strategy}, at_once=at_once, done=lambda: None)
+    return await decide_all(cases, {"desk": fitted(strategy)}, at_once=at_once, done=lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +75,48 @@ async def test_the_strategy_is_told_the_agent_of_before(result: Callable[..., Re
     assert strategy.questions[-1] == Question(case.conversation, previous="b")
 
 
+def conversation(*messages: Message) -> Conversation:
+    return Conversation(Api.CHAT, JsonObject(b"{}", {}), None, messages)
+
+
+TURNS = (Message("user", "x"), Message("assistant", "y"), Message("user", "more"))
+
+
+async def test_without_one_earlier_turns_are_decided_too(result: Callable[..., Result]) -> None:
+    case = replace(result("a", "a").case, conversation=conversation(*TURNS))
+    strategy, local = Scripted(plan("a")), Scripted(plan("b"))
+    await decide_all([case], {"desk": fitted(strategy, local)}, at_once=1, done=lambda: None)
+    assert strategy.questions[-1] == Question(case.conversation, previous="b")
+    assert local.questions[-1] == Question(conversation(TURNS[0]))
+
+
+@pytest.mark.parametrize("messages", [TURNS, TURNS[1:2]])
+async def test_nobody_may_know_the_agent_of_before(
+    messages: tuple[Message, ...], result: Callable[..., Result]
+) -> None:
+    case = replace(result("a", "a").case, conversation=conversation(*messages))
+    strategy = Scripted(plan("a"))
+    await decide([case], strategy)
+    assert strategy.questions[-1].previous is None
+
+
+async def test_an_answer_may_name_its_agent(result: Callable[..., Result]) -> None:
+    named = (TURNS[0], Message("assistant", "y", "c"), TURNS[2])
+    case = replace(result("a", "a").case, conversation=conversation(*named))
+    strategy = Scripted(plan("a"))
+    await decide([case], strategy)
+    assert strategy.questions[-1].previous == "c"
+
+
 async def test_results_are_in_order_and_the_first_decision_is_not_among_them(
     result: Callable[..., Result],
 ) -> None:
     cases = [result("a", "a").case for _ in range(3)]
     done: list[None] = []
     strategy = Scripted(plan("cold"), plan("a"), plan("b"), plan("c"))
-    results = await decide_all(cases, {"desk": strategy}, at_once=1, done=lambda: done.append(None))
+    results = await decide_all(
+        cases, {"desk": fitted(strategy)}, at_once=1, done=lambda: done.append(None)
+    )
     assert [each.case for each in results] == cases
     assert [each.agents for each in results] == [("a",), ("b",), ("c",)]
     assert len(done) == len(cases)
@@ -83,7 +124,7 @@ async def test_results_are_in_order_and_the_first_decision_is_not_among_them(
 
 async def test_each_set_has_its_strategy(result: Callable[..., Result]) -> None:
     cases = [result("a", "a", agents_set=name).case for name in ("shop", "desk", "shop")]
-    strategies = {"desk": Scripted(plan("d")), "shop": Scripted(plan("s"))}
+    strategies = {"desk": fitted(Scripted(plan("d"))), "shop": fitted(Scripted(plan("s")))}
     results = await decide_all(cases, strategies, at_once=2, done=lambda: None)
     assert [each.agents for each in results] == [("s",), ("d",), ("s",)]
 
