@@ -26,7 +26,9 @@ _NAME_KEYS: Final = ("name", "id", "route", "agent")
 _NO_AGENT: Final = frozenset({"none", "null", "noagent", "noroute", "noneofthem", "na"})
 _LONGEST_ANSWER: Final = 16_384
 _LONGEST_YAML: Final = 1_024
-"""PyYAML is written in Python: beyond this, an answer of nothing but brackets would take long."""
+_MOST_BRACKETS: Final = 64
+_MOST_CANDIDATES: Final = 8
+"""PyYAML is slow: a client that talks the model into odd answers must not hold up all others."""
 
 
 def parse_answer(body: bytes, agents: Collection[str]) -> tuple[str, ...]:
@@ -72,8 +74,8 @@ def _content(body: bytes) -> str:
 def _candidates(text: str) -> Iterator[str]:
     """Yield what may be the plan, likeliest first: of several objects the last is the result."""
     yield text
-    yield from reversed(_FENCE.findall(text))
-    yield from reversed(_OBJECT.findall(text))
+    for pattern in (_FENCE, _OBJECT):
+        yield from reversed(pattern.findall(text)[-_MOST_CANDIDATES:])
 
 
 def _decode(text: str) -> JsonValue:
@@ -89,7 +91,8 @@ def _decode(text: str) -> JsonValue:
         decoded = json.loads(text)
     except (ValueError, RecursionError):
         with suppress(yaml.YAMLError, ValueError, OverflowError, RecursionError):
-            if len(text) <= _LONGEST_YAML:
+            brackets = text.count("[") + text.count("{")
+            if len(text) <= _LONGEST_YAML and brackets <= _MOST_BRACKETS:
                 decoded = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - it makes no objects
     return decoded
 

@@ -152,6 +152,21 @@ def test_reasoning_beside_the_answer_is_ignored() -> None:
     assert parse_answer(body, AGENTS) == ("flight-agent",)
 
 
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"route": ["flight-agent"]}' + " {x}" * 20,
+        "{'route': ['flight-agent'], 'x': " + "[" * 80 + "]" * 80 + "}",
+        "{'route': ['flight-agent'], 'x': '" + "x" * 2000 + "'}",
+    ],
+)
+def test_only_so_much_work_is_put_into_an_odd_answer(plan: str) -> None:
+    shorter = plan.replace(" {x}" * 15, "").replace("[" * 70, "").replace("]" * 70, "")
+    assert parse(shorter.replace("x" * 1900, "")) == ("flight-agent",)
+    with pytest.raises(OrchestratorFailed):
+        parse(plan)
+
+
 def test_an_exact_name_wins_over_one_like_it() -> None:
     alike = ("a-b", "a_b", "A B")
     for agent in alike:
