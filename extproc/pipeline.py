@@ -68,8 +68,8 @@ class Pipeline:
             raise NotFound(f"no such path; this listener serves {', '.join(_METHODS)}")
         if request.method != allowed:
             raise MethodNotAllowed(request.method, allowed)
-        encoding = request.headers.get("content-encoding")
-        if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
+        encodings = ",".join(request.headers.get_all("content-encoding")).lower().split(",")
+        if {encoding.strip() for encoding in encodings} - {"", "identity"}:
             raise UnsupportedEncoding("send the body without a content-encoding")
         return listener
 

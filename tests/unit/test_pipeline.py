@@ -31,6 +31,11 @@ def post(
     return HttpRequest(method, path, Headers(pairs), json.dumps(body).encode())
 
 
+def encoded(*encodings: str) -> HttpRequest:
+    headers = Headers(tuple(("content-encoding", encoding) for encoding in encodings))
+    return HttpRequest("POST", CHAT, headers, post().body)
+
+
 def headers_of(outcome: object) -> dict[str, str]:
     assert isinstance(outcome, Mutations), outcome
     return dict(outcome.set_headers)
@@ -114,6 +119,7 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
         (post(path="/v1/models"), (405, "method_not_allowed")),
         (post(content_encoding="gzip"), (415, "unsupported_encoding")),
         (post(content_encoding="identity, br"), (415, "unsupported_encoding")),
+        (encoded("identity", "gzip"), (415, "unsupported_encoding")),
     ],
 )
 async def test_what_the_headers_rule_out(
@@ -129,6 +135,7 @@ def test_what_the_headers_allow(make_runtime: MakeRuntime) -> None:
     assert target.screen(post()) is None
     assert target.screen(post(path="/v1/messages?beta=true")) is None
     assert target.screen(post(content_encoding="Identity")) is None
+    assert target.screen(encoded("identity, identity", "")) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages":[]}'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.common.set_filter_state import (
     v3 as filter_state_value,
 )
@@ -18,7 +19,7 @@ from envoy_data_plane.google.protobuf import Any
 from extproc import names
 from extproc.envoyconf.resources import headers
 from extproc.envoyconf.resources.ext_proc import external_processor
-from extproc.envoyconf.resources.matchers import header_is
+from extproc.envoyconf.resources.matchers import header_is, matching
 from extproc.envoyconf.topology import AgentListener, Topology
 
 BUFFER: Final = "envoy.filters.http.buffer"
@@ -67,7 +68,13 @@ def _health_check() -> Any:
     return Any.pack(
         health_check.HealthCheck(
             pass_through_mode=False,
-            headers=[header_is(":method", "GET"), header_is(":path", names.PATH_HEALTH)],
+            headers=[
+                header_is(":method", "GET"),
+                # A query is none of the path's; `:path` has both.
+                route.HeaderMatcher(
+                    name=":path", string_match=matching(rf"{names.PATH_HEALTH}(\?.*)?")
+                ),
+            ],
         )
     )
 

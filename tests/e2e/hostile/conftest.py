@@ -83,6 +83,9 @@ class Http1:
     def half_close(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)
 
+    def line(self) -> bytes:
+        return self._file.readline()
+
     def answer(self, *, head: bool = False) -> Answer | None:
         """Read one response (to a HEAD request: without body); None when the connection is over."""
         try:
