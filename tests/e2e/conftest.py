@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -226,12 +226,30 @@ def seen() -> Callable[[dict[str, Any]], Seen]:
     return read_seen
 
 
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """Find different ports that nobody listens on right now."""
+
+    def find(count: int) -> list[int]:
+        with ExitStack() as probes:
+            sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+            for each in sockets:
+                each.bind(("127.0.0.1", 0))
+            return [int(each.getsockname()[1]) for each in sockets]
+
+    return find
+
+
 @pytest.fixture
-def free_port() -> int:
+def free_port(free_ports: Callable[[int], list[int]]) -> int:
     """Return a port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="session")
+def start_process() -> type[Process]:
+    """Start a process whose output is kept; the caller stops it."""
+    return Process
 
 
 @pytest.fixture
