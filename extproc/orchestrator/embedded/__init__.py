@@ -1,8 +1,25 @@
-"""The embedded strategy: static token embeddings and a lexical scorer, numpy only."""
+"""The embedded strategy: static token embeddings and a lexical scorer, numpy only.
+
+A strategy that gets its vectors elsewhere needs `Planner`, `fitting_texts`, `read_turn` and
+`TokenTable.shipped()`: the vectors of `fitting_texts(agents)` once, those of `Turn.texts` a turn.
+"""
 
 from __future__ import annotations
 
-from extproc.orchestrator.embedded.planner import AgentMatch
+from extproc.orchestrator.embedded.dense import TokenTable, Vectorizer, Vectors
+from extproc.orchestrator.embedded.planner import AgentMatch, Planner
+from extproc.orchestrator.embedded.scorer import fitting_texts
 from extproc.orchestrator.embedded.strategy import Embedded
+from extproc.orchestrator.embedded.turn import Turn, read_turn
 
-__all__ = ["AgentMatch", "Embedded"]
+__all__ = [
+    "AgentMatch",
+    "Embedded",
+    "Planner",
+    "TokenTable",
+    "Turn",
+    "Vectorizer",
+    "Vectors",
+    "fitting_texts",
+    "read_turn",
+]

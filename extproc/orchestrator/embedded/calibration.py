@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,9 +15,9 @@ _CEILING: Final = 1.5
 _BEYOND: Final = 0.1
 """What a unit above the ceiling still counts, so that the better agent has the better score."""
 
-_FITS: Final = (3.42, -2.45, -0.61)
-_RIGHT: Final = (4.53, -0.24)
-_SWITCHES: Final = (5.28, -4.52, 2.06, -3.38, -4.83)
+_FITS: Final = (3.0, -2.23, -0.47)
+_RIGHT: Final = (3.85, -0.23)
+_LEAVES: Final = (6.69, -4.94, 3.15, -0.74, -8.29)
 
 
 def fits(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,20 +35,34 @@ def right(lead: float) -> float:
     return _logistic(by_lead * min(lead, _CEILING) + bias)
 
 
-def switches(other: float, previous: float, content_words: int, continuation: float) -> float:
-    """Return how likely a turn leaves the agent of the turn before.
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What tells whether a turn leaves the agent of the turn before.
 
     `other` and `previous` are units: of the best other agent, and of the previous one.
     `continuation` is the cosine to turns that go on with what was said before.
     """
-    by_other, by_previous, by_words, by_continuation, bias = _SWITCHES
-    return _logistic(
-        by_other * min(other, _CEILING)
-        + by_previous * min(previous, _CEILING)
-        + by_words * math.log1p(content_words)
-        + by_continuation * continuation
-        + bias
-    )
+
+    other: float
+    previous: float
+    content_words: int
+    continuation: float
+
+    def features(self) -> tuple[float, float, float, float]:
+        """Return the figures that are weighted."""
+        return (
+            min(self.other, _CEILING),
+            min(self.previous, _CEILING),
+            math.log1p(self.content_words),
+            self.continuation,
+        )
+
+
+def leaves(leaving: Leaving) -> float:
+    """Return how likely a turn leaves the agent of the turn before."""
+    *weights, bias = _LEAVES
+    features = leaving.features()
+    return _logistic(sum(w * f for w, f in zip(weights, features, strict=True)) + bias)
 
 
 def _logistic(total: float) -> float:

@@ -61,7 +61,9 @@ def choose(evidence: Evidence, previous: int | None, max_agents: int) -> Choice:
         return _choose_anew(evidence, None, max_agents)
     if evidence.says_goodbye:
         return Choice((), 1 - float(evidence.fits.max()))
-    leaves = _leaves(evidence, previous)
+    if evidence.units.shape[1] == 1:
+        return Choice((previous,), 1.0)
+    leaves = calibration.leaves(leaving(evidence, previous))
     if leaves >= _LIKELY:
         choice = _choose_anew(evidence, previous, max_agents)
         if choice.agents:
@@ -69,13 +71,12 @@ def choose(evidence: Evidence, previous: int | None, max_agents: int) -> Choice:
     return Choice((previous,), 1 - min(leaves, _LIKELY))
 
 
-def _leaves(evidence: Evidence, previous: int) -> float:
+def leaving(evidence: Evidence, previous: int) -> calibration.Leaving:
+    """Return what speaks for and against leaving the agent of the turn before (its column)."""
     units = evidence.units
-    if units.shape[1] == 1:
-        return 0.0
     others = np.delete(units, previous, axis=1).max(axis=1)
     row = int(np.argmax(others - units[:, previous] / 2))
-    return calibration.switches(
+    return calibration.Leaving(
         other=float(others[row]),
         previous=float(units[:, previous].max()),
         content_words=evidence.turn.content_words,

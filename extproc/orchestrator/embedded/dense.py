@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Protocol, Self
@@ -37,8 +38,9 @@ class TokenTable:
         self._scales = scales[:, 0]
 
     @classmethod
+    @functools.cache
     def shipped(cls) -> Self:
-        """Load the table that the package ships (its NOTICE names the source)."""
+        """Return the table that the package ships (its NOTICE names the source), loaded once."""
         lines = (DATA / "vocab.txt").read_text(encoding="utf-8").splitlines()
         with np.load(DATA / "tokens-128-int8.npz") as stored:
             pieces = WordPiece({token: index for index, token in enumerate(lines)})

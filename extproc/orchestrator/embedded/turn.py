@@ -11,8 +11,8 @@ from extproc.orchestrator.embedded import clauses
 from extproc.orchestrator.embedded.text import clip, content_words
 
 _MARKED_BAR: Final = 0.3
-_SENTENCE_BAR: Final = 0.7
-_PART_BAR: Final = 0.5
+_SENTENCE_BAR: Final = 0.65
+_PART_BAR: Final = 0.45
 
 
 @dataclass(frozen=True, slots=True)

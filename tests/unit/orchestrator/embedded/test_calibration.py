@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from extproc.orchestrator.embedded.calibration import fits, right, switches
+from extproc.orchestrator.embedded.calibration import Leaving, fits, leaves, right
 
 
 def test_an_agent_with_more_units_fits_better_even_beyond_certainty() -> None:
@@ -22,9 +22,9 @@ def test_a_lead_makes_it_likelier_to_be_right() -> None:
 
 
 def test_a_turn_leaves_for_a_better_agent_and_not_for_a_yes() -> None:
-    assert switches(other=1.2, previous=0.1, content_words=4, continuation=0.2) > 0.9
-    assert switches(other=0.1, previous=0.0, content_words=1, continuation=0.9) < 0.1
+    assert leaves(Leaving(1.2, 0.1, content_words=4, continuation=0.2)) > 0.9
+    assert leaves(Leaving(0.1, 0.0, content_words=1, continuation=0.9)) < 0.1
 
 
 def test_extreme_figures_stay_likelihoods() -> None:
-    assert 0 <= switches(other=-1e9, previous=1e9, content_words=0, continuation=1) <= 1
+    assert 0 <= leaves(Leaving(-1e9, 1e9, content_words=0, continuation=1)) <= 1

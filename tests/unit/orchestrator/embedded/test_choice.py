@@ -65,7 +65,7 @@ def test_one_clear_clause_speaks_for_a_long_text() -> None:
     assert choose(evidence([[0.0, -0.1], [1.5, 0.0], [0.0, -0.1]]), None, 3).agents == (0,)
 
 
-@pytest.mark.parametrize("units", [[0.5, 0.5], [-0.5, 0.3], [0.2, -0.5]])
+@pytest.mark.parametrize("units", [[0.5, 0.5], [-0.5, 0.3], [0.1, 0.0]])
 def test_a_vague_turn_stays_with_the_previous_agent(units: list[float]) -> None:
     choice = choose(evidence([units, units], continuation=0.8), 1, 3)
     assert choice.agents == (1,)
