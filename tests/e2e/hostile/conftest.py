@@ -21,8 +21,8 @@ DEADLINE: Final = 60.0
 """Seconds until a test gives up: far above what any answer takes on a busy machine."""
 
 ANTHROPIC: Final = "/v1/messages"
-MOST_MEMORY: Final = 600 * 2**20
-"""What a process may hold after a module: some 90 MB at rest, and some bodies of 32 MiB."""
+MOST_MEMORY: Final = 400 * 2**20
+"""What a process may hold after a module: some 90 MB at rest, 170 MB after bodies of 32 MiB."""
 
 FRAME_HEADER: Final = 9
 GOAWAY: Final = 7
