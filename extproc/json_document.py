@@ -26,10 +26,14 @@ _MAX_MEMBERS: Final = 10_000
 _MAX_CONTAINERS: Final = 1_000_000
 """No conversation comes near these; without them 20 MB of `[],` would cost a gigabyte."""
 
+MAX_DEPTH: Final = 500
+"""Levels of nesting that the scanner can follow."""
+
 _CHUNK: Final = 2**20
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _COMMA: Final = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
 _SEPARATOR: Final = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
+_TRAILING_COMMA: Final = re.compile(rb"[ \t\n\r]*,")
 _TO_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
@@ -75,7 +79,7 @@ class JsonObject:
     def replace(self, name: str, value: bytes) -> JsonObject:
         """Return the object with another value of `name`, added at the end where it is missing."""
         if name in self.places:
-            return self._splice(name, self.places[name], value)
+            return self.splice(name, self.places[name], value)
         end = max(self.places.values(), default=(0, 0))[1] or self.body.index(b"{") + 1
         prefix = b"%s%s:" % (b"," if self.places else b"", json.dumps(name).encode())
         start = end + len(prefix)
@@ -99,19 +103,38 @@ class JsonObject:
             at, text = self.places[name][0] + 1, joined
         else:
             raise IndexError(index)
-        return self._splice(name, (at, at), text)
+        return self.splice(name, (at, at), text)
 
-    def _splice(self, name: str, place: Place, text: bytes) -> JsonObject:
-        """Put `text` in place of bytes within the value of `name`; move what comes after."""
+    def remove(self, name: str) -> JsonObject:
+        """Return the object without the member `name`, or itself where there is none."""
+        if name not in self.places:
+            return self
+        start, end = self.places[name]
+        before = [last for _, last in self.places.values() if last < start]
+        if before:
+            cut = max(before), end
+        else:
+            comma = _TRAILING_COMMA.match(self.body, end)
+            cut = self.body.index(b"{") + 1, comma.end() if comma else end
+        places = self._moved(cut[0], cut[0] - cut[1])
+        del places[name]
+        return JsonObject(self.body[: cut[0]] + self.body[cut[1] :], places)
+
+    def splice(self, name: str, place: Place, text: bytes) -> JsonObject:
+        """Return the object with `text` in place of some bytes within the value of `name`."""
         start, end = place
         growth = len(text) - (end - start)
-        places = {
-            member: (first + growth, last + growth) if first > start else (first, last)
-            for member, (first, last) in self.places.items()
-        }
+        places = self._moved(start, growth)
         first, last = self.places[name]
         places[name] = (first, last + growth)
         return JsonObject(b"".join((self.body[:start], text, self.body[end:])), places)
+
+    def _moved(self, start: int, growth: int) -> dict[str, Place]:
+        """Return the places, with those that begin after `start` moved by `growth`."""
+        return {
+            member: (first + growth, last + growth) if first > start else (first, last)
+            for member, (first, last) in self.places.items()
+        }
 
 
 def parse(body: bytes, *, max_depth: int) -> JsonObject:
@@ -123,7 +146,8 @@ def parse(body: bytes, *, max_depth: int) -> JsonObject:
 
     Args:
         body: The bytes as the client sent them.
-        max_depth: Levels of nesting allowed, the object itself being the first; at most 500.
+        max_depth: Levels of nesting allowed, the object itself being the first; at most
+            `MAX_DEPTH`.
 
     Raises:
         JsonError: It is not such a body, not an object, or nested too deeply.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from extproc.apis import anthropic, openai_chat, openai_responses
+from extproc.apis.answers import stream, whole
+from extproc.apis.edits import AgentAnswer
 from extproc.conversation import Api, Conversation, Message
 from extproc.errors import InvalidRequest
 from extproc.json_document import JsonError, JsonObject, parse
@@ -20,6 +23,22 @@ class Codec(Protocol):
 
         Raises `InvalidRequest` where there is none.
         """
+        ...
+
+    def insert(self, document: JsonObject, index: int, said: Sequence[AgentAnswer]) -> JsonObject:
+        """Put answers before the entry at `index`, or at the end where that is their number."""
+        ...
+
+    def instruct(self, document: JsonObject, text: str) -> JsonObject:
+        """Add a paragraph to what the system says."""
+        ...
+
+    def whole_text(self, answer: JsonObject) -> str:
+        """Return the text of an answer that is one object. Raises `UnreadableAnswer`."""
+        ...
+
+    def streamed_text(self, events: Iterable[JsonObject]) -> str:
+        """Return the text of an answer that is a stream. Raises `UnreadableAnswer`."""
         ...
 
 
@@ -41,6 +60,8 @@ CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     {Api.CHAT: openai_chat, Api.MESSAGES: anthropic, Api.RESPONSES: openai_responses}
 )
 """The codec of each path that is routed."""
+
+_INTRODUCTION: Final = "The agent %s has already answered the user's last message:\n%s"
 
 
 def decode(path: str, body: bytes, limits: DecodeLimits) -> Conversation:
@@ -69,3 +90,55 @@ def decode(path: str, body: bytes, limits: DecodeLimits) -> Conversation:
         messages=CODECS[path].messages(document, limits.max_conversation_messages),
         stream=bool(stream),
     )
+
+
+def step_body(conversation: Conversation) -> JsonObject:
+    """Return the body for an agent before the last: as it is, but not streamed.
+
+    `stream_options` go with it: OpenAI and servers like it refuse them then.
+    """
+    document = conversation.document
+    if document.get("stream") is not False:
+        document = document.replace("stream", b"false")
+    return document.remove("stream_options")
+
+
+def insert_answers(
+    conversation: Conversation,
+    said: Sequence[AgentAnswer],
+    where: Literal["assistant", "system"] = "assistant",
+) -> Conversation:
+    """Return the conversation with what agents answered so far.
+
+    As messages of an assistant they stand before the turn's user message (at the end where there
+    is none), so that it stays the turn. As part of what the system says each is a paragraph that
+    names its agent. An answer that is blank adds nothing. Answers put in one after another stand
+    as if put in at once; every other byte of the body survives.
+    """
+    said = [answer for answer in said if answer.text.strip()]
+    codec = CODECS[conversation.api]
+    document = conversation.document
+    if where == "assistant":
+        turn = conversation.turn
+        index = len(conversation.messages) if turn is None else turn
+        document = codec.insert(document, index, said)
+    else:
+        for answer in said:
+            document = codec.instruct(document, _INTRODUCTION % (answer.agent, answer.text))
+    count = len(conversation.messages) + len(said)
+    return replace(conversation, document=document, messages=codec.messages(document, count))
+
+
+def read_answer(api: Api, body: bytes) -> str:
+    """Return the text of an agent's whole answer, streamed or not; `""` where it has none.
+
+    Refusals are text; reasoning, calls of tools and media are not. The body says which form it
+    has, so that a content type that is missing or wrong does no harm.
+
+    Raises:
+        UnreadableAnswer: It is an error, cut short, of another API, or no answer at all. The
+            message says why and quotes nothing.
+    """
+    codec = CODECS[api]
+    answer = whole(body)
+    return codec.streamed_text(stream(body)) if answer is None else codec.whole_text(answer)

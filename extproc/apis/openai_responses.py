@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from extproc.apis import answers
+from extproc.apis.answers import UnreadableAnswer
+from extproc.apis.edits import AgentAnswer, add_text, assistant_entry
 from extproc.apis.entries import Entry, Misshapen, read_entries, role_of, text_of
 from extproc.conversation import Message
 from extproc.errors import InvalidRequest
 from extproc.json_document import JsonObject
+
+_ENDED: Final = (None, "completed", "incomplete")
+"""The states of a response that is there; one cut off by a limit is what the agent had to say."""
 
 
 def messages(document: JsonObject, limit: int) -> tuple[Message, ...]:
@@ -24,6 +33,59 @@ def messages(document: JsonObject, limit: int) -> tuple[Message, ...]:
     if not text:
         raise InvalidRequest("input is empty")
     return (Message(role="user", text=text),)
+
+
+def insert(document: JsonObject, index: int, said: Sequence[AgentAnswer]) -> JsonObject:
+    """Put answers before the item at `index`, each with its agent as the author.
+
+    A text as input becomes a list, the text's own spelling the content of its user message.
+    """
+    items = [assistant_entry(each, named=True) for each in said]
+    if document.is_array("input"):
+        return document.insert("input", index, items)
+    start, end = document.places["input"]
+    items.append(b'{"role": "user", "content": %s}' % document.body[start:end])
+    return document.replace("input", b"[%s]" % b",".join(items))
+
+
+def instruct(document: JsonObject, text: str) -> JsonObject:
+    """Add to the member `instructions`."""
+    return add_text(document, "instructions", text)
+
+
+def whole_text(answer: JsonObject) -> str:
+    """Return the text of a response: of the messages in its output.
+
+    Agents written by hand may answer with the `output_text` alone, which OpenAI's libraries show.
+    """
+    if answer.get("status") not in _ENDED:
+        raise UnreadableAnswer("the response is not complete")
+    if not answer.is_array("output"):
+        text = answer.get("output_text")
+        if not isinstance(text, str):
+            raise UnreadableAnswer("no list of output items")
+        return text
+    return "".join(
+        answers.text_of(item.get("content"))
+        for item in (answers.members(item) for _, item in answer.elements("output"))
+        if item.get("type") == "message"
+    )
+
+
+def streamed_text(events: Iterable[JsonObject]) -> str:
+    """Return the text of the final response, or else of the deltas that came before it."""
+    texts: list[str] = []
+    for event in events:
+        match event.get("type"):
+            case "response.output_text.delta" | "response.refusal.delta":
+                texts.append(answers.text_of(event.get("delta")))
+            case "response.failed":
+                raise UnreadableAnswer("the answer is an error")
+            case "response.completed" | "response.incomplete":
+                start, end = event.places.get("response", (0, 0))
+                final = answers.read_object(event.body[start:end])
+                return whole_text(final) or "".join(texts)
+    raise UnreadableAnswer("the stream ended before the answer")
 
 
 def _item(entry: Entry) -> Message:
