@@ -6,6 +6,7 @@ A strategy that gets its vectors elsewhere needs `Planner`, `fitting_texts`, `re
 
 from __future__ import annotations
 
+from extproc.orchestrator.embedded import threads  # noqa: F401 - it acts where it stands first
 from extproc.orchestrator.embedded.dense import TokenTable, Vectorizer, Vectors
 from extproc.orchestrator.embedded.planner import AgentMatch, Planner
 from extproc.orchestrator.embedded.scorer import fitting_texts
