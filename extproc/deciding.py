@@ -164,5 +164,6 @@ def _of_this_turn(
 
 
 def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:
-    spoken = [message for message in messages if message.role in _SPOKEN][-_WINDOW:]
+    # As strategies read them: messages without text, such as tool calls, do not count.
+    spoken = [each for each in messages if each.role in _SPOKEN and each.text.strip()][-_WINDOW:]
     return digest((*message_parts(spoken), "", *allowed, "", previous or ""))
