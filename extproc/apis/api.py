@@ -116,6 +116,8 @@ def insert_answers(
     as if put in at once; every other byte of the body survives.
     """
     said = [answer for answer in said if answer.text.strip()]
+    if not said:
+        return conversation
     codec = CODECS[conversation.api]
     document = conversation.document
     if where == "assistant":

@@ -113,6 +113,38 @@ def test_edits_touch_their_span_only(body: bytes, value: object) -> None:
     assert edited.places == parse(edited.body, max_depth=100).places
 
 
+@given(bodies(), st.data())
+def test_what_is_removed_is_gone_and_nothing_else(body: bytes, data: st.DataObject) -> None:
+    document = left = parse(body, max_depth=100)
+    assert document.remove("not there, surely") is document
+    for name in data.draw(st.permutations(list(document.places))):
+        left = left.remove(name)
+        expected = {each: document.get(each) for each in document.places if each in left.places}
+        assert name not in left.places
+        assert json.loads(left.body) == expected
+        assert left.places == parse(left.body, max_depth=100).places
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("a", b'{ "b" : 2 ,\n"c":3 }'),
+        ("b", b'{ "a": 1 ,\n"c":3 }'),
+        ("c", b'{ "a": 1 , "b" : 2 }'),
+    ],
+)
+def test_a_removal_leaves_every_other_byte(name: str, body: bytes) -> None:
+    document = parse(b'{ "a": 1 , "b" : 2 ,\n"c":3 }', max_depth=1)
+    assert document.remove(name).body == body
+
+
+def test_a_splice_changes_part_of_a_value() -> None:
+    document = parse(b'{"a": "xyz","b":1}', max_depth=1)
+    spliced = document.splice("a", (7, 9), b"1234")
+    assert spliced.body == b'{"a": "1234z","b":1}'
+    assert (spliced.get("a"), spliced.get("b")) == ("1234z", 1)
+
+
 @given(st.lists(VALUES, max_size=4), st.lists(VALUES, max_size=3), st.data())
 def test_elements_go_in_anywhere(old: list[Any], new: list[Any], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(old)))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import anthropic
@@ -33,6 +36,30 @@ def decode_json(limits: Limits) -> Callable[..., Conversation]:
         return decode(path, json.dumps(members).encode(), limits)
 
     return run
+
+
+@pytest.fixture
+def sse() -> Callable[..., bytes]:
+    """A stream of events, each given by its data."""
+
+    def run(*events: object, done: bool = False) -> bytes:
+        data = [json.dumps(event) for event in events] + ["[DONE]"] * done
+        return "".join(f"data: {each}\n\n" for each in data).encode()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def travel() -> ModuleType:
+    """The sample agents: how a service written to the three APIs' references answers."""
+    path = Path(__file__).parents[3] / "examples/travel/agents.py"
+    spec = importlib.util.spec_from_file_location("travel_agents", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look up the names in their annotations
+    spec.loader.exec_module(module)
+    return module
 
 
 def answering_client(client_class: Any, status: int, body: bytes) -> Any:
