@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, replace
 from typing import Final
 
 from extproc import names, traceparent
 from extproc.apis.api import CODECS, decode
+from extproc.conversation import Conversation
 from extproc.errors import (
+    LoopDetected,
     MethodNotAllowed,
     NotFound,
     Reject,
@@ -19,11 +22,17 @@ from extproc.errors import (
     UnsupportedGateway,
     to_reject,
 )
+from extproc.forwarding import passed_loops
 from extproc.http import Answer, HttpRequest, Mutations
 from extproc.plan import Decision
 from extproc.runtime import Listener, Runtime
+from extproc.steps import StepRunner, step_headers
+from extproc.stream.events import Unfinished
 
 _METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
+
+
+_MAX_LOOPS: Final = 8
 
 
 class Pipeline:
@@ -40,25 +49,33 @@ class Pipeline:
             return to_reject(error)
         return None
 
-    async def run(self, request: HttpRequest) -> Mutations | Reject | Answer:
-        """Decide a whole request."""
+    async def run(self, request: HttpRequest) -> Mutations | Reject | Answer | Unfinished:
+        """Decide a whole request; where earlier agents are to run first, say so."""
         try:
             listener = self._admit(request)
             if request.path == names.PATH_MODELS:
                 return listener.models
-            decision = await self.decide(listener, request)
+            decision, conversation = await self.decide(listener, request)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
-        return _mutations(request, decision)
+        context = _context(request)
+        if len(decision.plan.agents) == 1:
+            return _mutations(decision, context)
+        return Unfinished(
+            timeout=listener.steps.longest(decision.plan.agents[:-1]),
+            finish=lambda: _finish(listener.steps, request, conversation, decision, context),
+        )
 
-    async def decide(self, listener: Listener, request: HttpRequest) -> Decision:
+    async def decide(
+        self, listener: Listener, request: HttpRequest
+    ) -> tuple[Decision, Conversation]:
         """Decide a request to a listener. Raises `OuterloopError` and TimeoutError."""
         started = time.perf_counter()
         async with asyncio.timeout(listener.decision_timeout):
             conversation = decode(request.path, request.body, self.runtime.limits)
             plan, cached = await listener.decider.decide(request, conversation)
         elapsed = (time.perf_counter() - started) * 1000
-        return Decision(listener.name, plan, cached, elapsed)
+        return Decision(listener.name, plan, cached, elapsed), conversation
 
     def _admit(self, request: HttpRequest) -> Listener:
         listener = self._listener(request)
@@ -68,6 +85,8 @@ class Pipeline:
             raise NotFound(f"no such path; this listener serves {', '.join(_METHODS)}")
         if request.method != allowed:
             raise MethodNotAllowed(request.method, allowed)
+        if passed_loops(request.headers.get(names.HEADER_HOPS)) >= _MAX_LOOPS:
+            raise LoopDetected("the request has passed through too many outer loops")
         encodings = ",".join(request.headers.get_all("content-encoding")).lower().split(",")
         if {encoding.strip() for encoding in encodings} - {"", "identity"}:
             raise UnsupportedEncoding("send the body without a content-encoding")
@@ -84,29 +103,50 @@ class Pipeline:
         return listener
 
 
-def _mutations(request: HttpRequest, decision: Decision) -> Mutations:
-    plan = decision.plan
-    headers: tuple[tuple[str, str], ...] = (
-        (names.HEADER_AGENT, decision.agent),
-        (names.HEADER_PLAN, ",".join(plan.agents)),
-        (names.HEADER_STEP, f"{len(plan.agents)}/{len(plan.agents)}"),
-        (names.HEADER_SOURCE, plan.source.value),
-        (names.HEADER_CONFIDENCE, f"{plan.confidence:.2f}"),
-        (names.HEADER_LISTENER, decision.listener),
-    )
-    context = request.headers.get(names.HEADER_TRACEPARENT)
-    trace_id = traceparent.trace_id(context)
-    if trace_id is None:
-        context = traceparent.start()
-        trace_id = traceparent.trace_id(context) or ""
-        headers += ((names.HEADER_TRACEPARENT, context),)
+async def _finish(
+    steps: StepRunner,
+    request: HttpRequest,
+    conversation: Conversation,
+    decision: Decision,
+    context: _Context,
+) -> Mutations | Reject:
+    """Run the earlier agents of the plan, then route to the last one."""
+    try:
+        final, records = await steps.run(request, conversation, decision, context.headers)
+    except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
+        return to_reject(error)
+    body = final.document.body if final is not conversation else None
+    return _mutations(replace(decision, steps=records), context, body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every agent of a plan gets to know of the request's way so far."""
+
+    trace_id: str
+    headers: tuple[tuple[str, str], ...]
+
+
+def _context(request: HttpRequest) -> _Context:
+    parent = request.headers.get(names.HEADER_TRACEPARENT)
+    trace_id = traceparent.trace_id(parent)
+    if parent is None or trace_id is None:
+        parent = traceparent.start()
+        trace_id = traceparent.trace_id(parent) or ""
+    hops = passed_loops(request.headers.get(names.HEADER_HOPS)) + 1
+    return _Context(trace_id, ((names.HEADER_TRACEPARENT, parent), (names.HEADER_HOPS, str(hops))))
+
+
+def _mutations(decision: Decision, context: _Context, body: bytes | None = None) -> Mutations:
+    last = len(decision.plan.agents) - 1
     return Mutations(
-        set_headers=headers,
+        set_headers=(*step_headers(decision, last), *context.headers),
+        body=body,
         reroute=True,
         metadata={
             names.METADATA_CACHED: decision.cached,
             names.METADATA_DECISION_MS: round(decision.milliseconds, 3),
-            names.METADATA_CONFIDENCE: round(plan.confidence, 4),
-            names.METADATA_TRACE_ID: trace_id,
+            names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
+            names.METADATA_TRACE_ID: context.trace_id,
         },
     )

@@ -28,13 +28,32 @@ class Plan:
     """Agent ids in the order they run, each once; empty means that no agent fits.
 
     `confidence` (0 to 1) is how sure the source is of the whole plan; `scores` (0 to 1) say how
-    well each agent fits, where the source has such figures.
+    well each agent fits, where the source has such figures. `reason` tells a person how it came
+    about, where the source alone does not; it has nothing of the conversation.
     """
 
     agents: tuple[str, ...]
     source: Source
     confidence: float = 1.0
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
+    reason: str = field(default="", compare=False)
+
+
+class StepOutcome(enum.StrEnum):
+    """How the call of an agent before the last one ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One agent before the last, as it was called. `status` is None where none came."""
+
+    agent: str
+    outcome: StepOutcome
+    status: int | None
+    milliseconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +64,7 @@ class Decision:
     plan: Plan
     cached: bool
     milliseconds: float
+    steps: tuple[StepRecord, ...] = ()
 
     @property
     def agent(self) -> str:

@@ -9,12 +9,14 @@ from extproc.apis.models import models_body
 from extproc.calls import Caller
 from extproc.config.model.listeners import Listener as ListenerConfig
 from extproc.config.model.root import Config, Limits
+from extproc.config.targets import agent_targets
 from extproc.deciding import Decider
 from extproc.http import Answer
 from extproc.memory import Memory
 from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.factory import Strategies
 from extproc.rules import compile_rules
+from extproc.steps import StepAgent, StepRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +25,18 @@ class Listener:
 
     name: str
     decider: Decider
+    steps: StepRunner
     decision_timeout: float
     models: Answer
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Listeners by name, and the limits of a request. Times are seconds."""
+    """Listeners by name, and the limits of a request."""
 
     generation: int
     listeners: Mapping[str, Listener]
     limits: Limits
-    stream_timeout: float
 
 
 def build(config: Config, *, generation: int, caller: Caller) -> Runtime:
@@ -44,21 +46,20 @@ def build(config: Config, *, generation: int, caller: Caller) -> Runtime:
     that the configuration names cannot be used.
     """
     strategies = Strategies(config, caller)
-    listeners = {each.name: _listener(config, each, strategies) for each in config.listeners}
-    slowest = max(listener.decision_timeout for listener in listeners.values())
-    return Runtime(
-        generation=generation,
-        listeners=listeners,
-        limits=config.limits,
-        stream_timeout=config.limits.request_timeout.total_seconds() + slowest,
-    )
+    listeners = {
+        each.name: _listener(config, each, strategies, caller) for each in config.listeners
+    }
+    return Runtime(generation, listeners, config.limits)
 
 
-def _listener(config: Config, listener: ListenerConfig, strategies: Strategies) -> Listener:
+def _listener(
+    config: Config, listener: ListenerConfig, strategies: Strategies, caller: Caller
+) -> Listener:
     agents = [AgentInfo(each.id, each.description, each.examples) for each in listener.agents]
     return Listener(
         name=listener.name,
         decider=_decider(config, listener, strategies, agents),
+        steps=_steps(config, listener, caller),
         decision_timeout=listener.decision_timeout.total_seconds(),
         models=Answer(models_body((agent.id, agent.description) for agent in agents)),
     )
@@ -82,4 +83,19 @@ def _decider(
         sessions=Memory(entries, None),
         reject_none=orchestrator.on_none == "reject",
         reject_error=orchestrator.on_error == "reject",
+    )
+
+
+def _steps(config: Config, listener: ListenerConfig, caller: Caller) -> StepRunner:
+    timeouts = {agent.id: agent.timeout or listener.timeout for agent in config.agents}
+    return StepRunner(
+        agents={
+            agent: StepAgent(target, timeouts[agent].total_seconds())
+            for agent, target in agent_targets(config).items()
+        },
+        caller=caller,
+        parallel=listener.execution == "parallel",
+        skip_failed=listener.on_step_error == "skip",
+        insert=listener.insert,
+        max_bytes=config.limits.max_response_bytes,
     )

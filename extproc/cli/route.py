@@ -40,7 +40,8 @@ async def _decide(config: Config, listener: str | None, body: bytes) -> Decision
     try:
         runtime = build(config, generation=1, caller=egress)
         request = HttpRequest("POST", Api.CHAT, Headers(), body)
-        return await Pipeline(runtime).decide(_listener(runtime, listener), request)
+        decision, _ = await Pipeline(runtime).decide(_listener(runtime, listener), request)
+        return decision
     finally:
         await egress.close()
 

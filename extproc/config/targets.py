@@ -12,8 +12,17 @@ MODEL: Final = "model"
 EMBEDDINGS: Final = "embeddings"
 
 
+def agent_targets(config: Config) -> dict[str, Target]:
+    """Return the agents by their id, as the processor calls them in a plan of several."""
+    return {
+        agent.id: Target(f"agent/{agent.id}", parse_origin(agent.url))
+        for agent in config.agents
+        if agent.url is not None
+    }
+
+
 def targets(config: Config) -> dict[str, Target]:
-    """Return every target of a configuration by its name."""
+    """Return the servers that decide, by the names of their routes."""
     orchestrator = config.orchestrator
     servers = {MODEL: orchestrator.model, EMBEDDINGS: orchestrator.embeddings}
     return {

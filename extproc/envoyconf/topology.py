@@ -8,7 +8,7 @@ A Topology says what is there; how Envoy spells it is the affair of `resources`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -83,11 +83,17 @@ class AgentListener:
 
 @dataclass(frozen=True, slots=True)
 class EgressRoute:
-    """The way from the processor to a target that it calls."""
+    """The way from the processor to a target that it calls.
+
+    A timeout of zero leaves the deadline to the caller.
+    """
 
     target: str
     cluster: str
     authority: str
+    timeout: timedelta = timedelta()
+    idle_timeout: timedelta = timedelta()
+    retries: Retries = field(default_factory=Retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ def build(
     called = tuple(targets(config).values()) if egress is not None else ()
     return Topology(
         listeners=tuple(_listener(each, config, agents, clusters) for each in config.listeners),
-        egress=EgressListener(egress, tuple(map(_egress_route, called))) if egress else None,
+        egress=EgressListener(egress, _egress_routes(called, agents, clusters)) if egress else None,
         clusters=(*clusters.values(), *(_target_cluster(target, ca) for target in called)),
         processor=processor,
         admin=admin,
@@ -185,9 +191,26 @@ def _target_cluster(target: Target, system_ca: str) -> UpstreamCluster:
     )
 
 
-def _egress_route(target: Target) -> EgressRoute:
+def _egress_routes(
+    called: tuple[Target, ...],
+    agents: Mapping[str, Agent],
+    clusters: Mapping[str, UpstreamCluster],
+) -> tuple[EgressRoute, ...]:
+    servers = (
+        EgressRoute(target.name, f"target/{target.name}", target.origin.authority)
+        for target in called
+    )
+    return (*servers, *(_egress_to(agents[each], clusters[each]) for each in agents))
+
+
+def _egress_to(agent: Agent, cluster: UpstreamCluster) -> EgressRoute:
     return EgressRoute(
-        target=target.name, cluster=f"target/{target.name}", authority=target.origin.authority
+        target=cluster.name,
+        cluster=cluster.name,
+        authority=cluster.origin.authority,
+        timeout=agent.timeout or timedelta(),
+        idle_timeout=agent.idle_timeout,
+        retries=agent.retries,
     )
 
 

@@ -10,7 +10,7 @@ import grpc.aio
 
 from extproc.pipeline import Pipeline
 from extproc.server.wire import MalformedMessage, decode, encode
-from extproc.stream.commands import Decide, Reply, Respond, Screen
+from extproc.stream.commands import Decide, Finish, Reply, Respond, Screen
 from extproc.stream.events import Decided, Screened
 from extproc.stream.machine import ProtocolViolation, StreamMachine
 
@@ -27,8 +27,7 @@ class Servicer:
         """Serve one stream, that is one HTTP request."""
         pipeline = self.pipeline
         try:
-            async with asyncio.timeout(pipeline.runtime.stream_timeout):
-                await _serve(pipeline, context)
+            await _serve(pipeline, context)
         except (MalformedMessage, ProtocolViolation) as error:
             log.warning("stream aborted: %s", error)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not an ext_proc stream")
@@ -37,18 +36,27 @@ class Servicer:
 
 
 async def _serve(pipeline: Pipeline, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
-    machine = StreamMachine(pipeline.runtime.limits.max_request_bytes)
+    limits = pipeline.runtime.limits
+    machine = StreamMachine(limits.max_request_bytes)
+    patience = limits.request_timeout.total_seconds()
     while not machine.done:
-        message = await context.read()
+        async with asyncio.timeout(patience):
+            message = await context.read()
         if message is grpc.aio.EOF:
             return
         command = machine.receive(decode(message))
         while not isinstance(command, Reply | Respond):
+            if isinstance(command, Finish):
+                await context.write(encode(command))
             command = machine.receive(await _perform(pipeline, command))
         await context.write(encode(command))
 
 
-async def _perform(pipeline: Pipeline, command: Screen | Decide) -> Screened | Decided:
-    if isinstance(command, Screen):
-        return Screened(pipeline.screen(command.request))
-    return Decided(await pipeline.run(command.request))
+async def _perform(pipeline: Pipeline, command: Screen | Decide | Finish) -> Screened | Decided:
+    match command:
+        case Screen(request):
+            return Screened(pipeline.screen(request))
+        case Decide(request):
+            return Decided(await pipeline.run(request))
+        case Finish(work):
+            return Decided(await work.finish())

@@ -17,7 +17,7 @@ from extproc.apis.errors import error_body
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS, Headers, Mutations
 from extproc.names import HEADER_ERROR, METADATA_NAMESPACE
-from extproc.stream.commands import Reply, Respond, Slot
+from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
     Event,
@@ -86,10 +86,12 @@ def _body_mode(message: pb.ProcessingRequest) -> BodyMode | None:
         raise MalformedMessage("a request_body_mode that is not known") from error
 
 
-def encode(command: Reply | Respond) -> bytes:
+def encode(command: Reply | Respond | Finish) -> bytes:
     """Return the serialized ProcessingResponse of a command."""
     if isinstance(command, Respond):
         return _immediate(command)
+    if isinstance(command, Finish):
+        return _extend(command.work.timeout)
     if command.mutations is NO_MUTATIONS:
         return _UNCHANGED[command.slot]
     response = pb.ProcessingResponse()
@@ -146,6 +148,12 @@ def _set_header(target: pb.HeaderMutation, name: str, value: str) -> None:
     option.header.key = name
     option.header.raw_value = value.encode("latin-1")
     option.append_action = _OVERWRITE
+
+
+def _extend(seconds: float) -> bytes:
+    response = pb.ProcessingResponse()
+    response.override_message_timeout.FromNanoseconds(int(seconds * 1e9))
+    return response.SerializeToString()
 
 
 def _immediate(command: Respond) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS, Answer, HttpRequest, Mutations
+from extproc.stream.events import Unfinished
 
 
 class Slot(enum.Enum):
@@ -35,6 +36,13 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """Ask Envoy for the time that `work` may take, do it, and feed `Decided` back."""
+
+    work: Unfinished
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """Let Envoy go on, with these changes to the request."""
 
@@ -50,4 +58,4 @@ class Respond:
     path: str
 
 
-Command = Screen | Decide | Reply | Respond
+Command = Screen | Decide | Finish | Reply | Respond

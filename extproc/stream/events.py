@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from extproc.errors import Reject
@@ -64,10 +65,21 @@ class Screened:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """The pipeline's outcome for the `Decide` before it."""
+class Unfinished:
+    """Earlier agents of the plan are yet to run, for `timeout` seconds at the most.
 
-    outcome: Mutations | Reject | Answer
+    `finish` runs them, once, and returns the outcome.
+    """
+
+    timeout: float
+    finish: Callable[[], Awaitable[Mutations | Reject | Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The pipeline's outcome for the `Decide` or `Finish` before it."""
+
+    outcome: Mutations | Reject | Answer | Unfinished
 
 
 Event = (

@@ -10,6 +10,9 @@
     BODY      response headers           -> RESPONSE   Reply     (Envoy answered by itself)
     DECIDING  decided to go on           -> DONE       Reply
     DECIDING  decided to answer          -> DONE       Respond
+    DECIDING  earlier agents are to run  -> FINISHING  Finish    (Envoy waits longer, once)
+    FINISHING decided to go on           -> DONE       Reply
+    FINISHING decided to answer          -> DONE       Respond
     RESPONSE  headers, body, trailers    -> RESPONSE   Reply
     any       a limit or setting broken  -> DONE       Respond
 
@@ -26,7 +29,7 @@ from typing import Final
 
 from extproc.errors import OuterloopError, Reject, RequestTooLarge, UnsupportedGateway
 from extproc.http import Answer, Headers, HttpRequest, Mutations
-from extproc.stream.commands import Command, Decide, Reply, Respond, Screen, Slot
+from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen, Slot
 from extproc.stream.events import (
     BodyMode,
     Decided,
@@ -38,6 +41,7 @@ from extproc.stream.events import (
     ResponseHeaders,
     ResponseTrailers,
     Screened,
+    Unfinished,
 )
 
 
@@ -48,6 +52,7 @@ class State(enum.Enum):
     SCREENING = "screening"
     BODY = "body"
     DECIDING = "deciding"
+    FINISHING = "finishing"
     RESPONSE = "response"
     DONE = "done"
 
@@ -62,6 +67,7 @@ TRANSITIONS: Final[Mapping[State, frozenset[type[Event]]]] = MappingProxyType(
         State.SCREENING: frozenset({Screened}),
         State.BODY: frozenset({RequestBody, RequestTrailers, ResponseHeaders}),
         State.DECIDING: frozenset({Decided}),
+        State.FINISHING: frozenset({Decided}),
         State.RESPONSE: frozenset({ResponseHeaders, ResponseBody, ResponseTrailers}),
         State.DONE: frozenset(),
     }
@@ -119,7 +125,7 @@ class StreamMachine:
             case RequestTrailers():
                 return self._decide(Slot.REQUEST_TRAILERS, b"")
             case Decided(outcome):
-                return self._finish(outcome)
+                return self._decided(outcome)
             case _:
                 self.state = State.RESPONSE
                 return Reply(_RESPONSE_SLOTS[type(event)])
@@ -151,6 +157,14 @@ class StreamMachine:
         self._slot = slot
         self.state = State.DECIDING
         return Decide(self._request(body))
+
+    def _decided(self, outcome: Mutations | Reject | Answer | Unfinished) -> Command:
+        if not isinstance(outcome, Unfinished):
+            return self._finish(outcome)
+        if self.state is State.FINISHING:
+            raise ProtocolViolation("Envoy's timeout can be extended only once")
+        self.state = State.FINISHING
+        return Finish(outcome)
 
     def _finish(self, outcome: Mutations | Reject | Answer) -> Command:
         self.state = State.DONE

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from extproc.calls import Call, CallFailed, Response
 from extproc.config.model.root import Limits
 from extproc.deciding import Decider
 from extproc.http import Answer
@@ -13,6 +14,7 @@ from extproc.memory import Memory
 from extproc.orchestrator.api import Question
 from extproc.plan import Plan, Source
 from extproc.runtime import Listener, Runtime
+from extproc.steps import StepRunner
 
 
 class Scripted:
@@ -32,6 +34,10 @@ class Scripted:
             return self.answer
         assert self.answer is not None
         return self.answer(question)
+
+
+async def nobody(_call: Call) -> Response:
+    raise CallFailed("nobody is there")
 
 
 @pytest.fixture
@@ -70,13 +76,14 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
         *listeners: str,
         decider: Decider | None = None,
         decision_timeout: float = 5.0,
-        stream_timeout: float = 60.0,
+        steps: StepRunner | None = None,
         limits: Limits | None = None,
     ) -> Runtime:
         made = (
             Listener(
                 name=name,
                 decider=decider or make_decider(),
+                steps=steps or StepRunner({}, nobody, False, False, "assistant", 1000),
                 decision_timeout=decision_timeout,
                 models=Answer(b'{"data":[]}'),
             )
@@ -86,7 +93,6 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
             generation=1,
             listeners={each.name: each for each in made},
             limits=limits or Limits(),
-            stream_timeout=stream_timeout,
         )
 
     return make

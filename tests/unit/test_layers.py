@@ -18,6 +18,7 @@ LAYERS = (
         (
             "extproc.address",
             "extproc.calls",
+            "extproc.forwarding",
             "extproc.names",
             "extproc.origin",
             "extproc.errors",
@@ -38,7 +39,13 @@ LAYERS = (
         ("extproc.envoyconf",),
     ),
     (
-        ("extproc.deciding", "extproc.memory", "extproc.runtime", "extproc.pipeline"),
+        (
+            "extproc.deciding",
+            "extproc.memory",
+            "extproc.pipeline",
+            "extproc.runtime",
+            "extproc.steps",
+        ),
         ("extproc.evaluation",),
         ("extproc.envoyconf.resources",),
     ),

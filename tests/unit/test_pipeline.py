@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from extproc.calls import Call, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.deciding import Decider
 from extproc.errors import Reject
 from extproc.http import Answer, Headers, HttpRequest, Mutations
+from extproc.origin import parse_origin
 from extproc.pipeline import Pipeline
+from extproc.plan import Plan, Source
 from extproc.runtime import Runtime
+from extproc.steps import StepAgent, StepRunner
+from extproc.stream.events import Unfinished
 from extproc.traceparent import trace_id
 
 CHAT = "/v1/chat/completions"
@@ -53,6 +58,7 @@ async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
     outcome = await Pipeline(make_runtime()).run(post())
     headers = headers_of(outcome)
     traceparent = headers.pop("traceparent")
+    assert headers.pop("outerloop-hops") == "1"
     assert headers == {
         "x-outerloop-agent": "a",
         "x-outerloop-plan": "a",
@@ -82,7 +88,7 @@ async def test_the_clients_trace_goes_on_unchanged(make_runtime: MakeRuntime) ->
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     request = post(traceparent=f"00-{trace}-00f067aa0ba902b7-01")
     outcome = await Pipeline(make_runtime()).run(request)
-    assert "traceparent" not in headers_of(outcome)
+    assert headers_of(outcome)["traceparent"] == f"00-{trace}-00f067aa0ba902b7-01"
     assert isinstance(outcome, Mutations)
     assert outcome.metadata["trace_id"] == trace
 
@@ -174,3 +180,65 @@ async def test_a_gateway_that_names_no_listener_of_ours(
 async def test_one_listener_needs_no_name(make_runtime: MakeRuntime) -> None:
     headers = headers_of(await Pipeline(make_runtime("only")).run(post()))
     assert headers["x-outerloop-listener"] == "only"
+
+
+async def test_earlier_agents_are_run_once_envoy_has_time(
+    make_runtime: MakeRuntime, make_decider: MakeDecider, scripted: Any
+) -> None:
+    calls: list[Call] = []
+
+    async def caller(call: Call, /) -> Response:
+        calls.append(call)
+        text = {"choices": [{"message": {"content": "it rains"}}]}
+        return Response(200, Headers(), json.dumps(text).encode())
+
+    targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
+    runtime = make_runtime(
+        decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
+        steps=StepRunner(targets, caller, False, False, "assistant", 1000),
+    )
+    unfinished = await Pipeline(runtime).run(post())
+    assert isinstance(unfinished, Unfinished)
+    assert unfinished.timeout >= 9.0
+    assert not calls
+    outcome = await unfinished.finish()
+    headers = headers_of(outcome)
+    assert headers["x-outerloop-agent"] == "b"
+    assert (headers["x-outerloop-plan"], headers["x-outerloop-step"]) == ("a,b", "2/2")
+    assert isinstance(outcome, Mutations)
+    assert outcome.body is not None
+    assert [message["content"] for message in json.loads(outcome.body)["messages"]] == [
+        "it rains",
+        SECRET,
+    ]
+    sent = dict(calls[0].headers)
+    assert (sent["traceparent"], sent["outerloop-hops"]) == (headers["traceparent"], "1")
+
+
+async def test_a_failed_step_is_an_answer_and_no_exception(
+    make_runtime: MakeRuntime, make_decider: MakeDecider, scripted: Any
+) -> None:
+    async def refused(_call: Call, /) -> Response:
+        raise CallFailed("agent/a: refused")
+
+    targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
+    runtime = make_runtime(
+        decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
+        steps=StepRunner(targets, refused, False, False, "assistant", 1000),
+    )
+    unfinished = await Pipeline(runtime).run(post())
+    assert isinstance(unfinished, Unfinished)
+    assert rejected(await unfinished.finish()) == (502, "step_failed")
+
+
+@pytest.mark.parametrize(("hops", "status"), [("7", None), ("8", 508), ("99", 508)])
+def test_a_request_that_goes_in_circles(
+    hops: str, status: int | None, make_runtime: MakeRuntime
+) -> None:
+    outcome = Pipeline(make_runtime()).screen(post(outerloop_hops=hops))
+    assert (outcome.status if outcome is not None else None) == status
+
+
+async def test_loops_are_counted(make_runtime: MakeRuntime) -> None:
+    outcome = await Pipeline(make_runtime()).run(post(outerloop_hops="3"))
+    assert headers_of(outcome)["outerloop-hops"] == "4"

@@ -49,9 +49,15 @@ def test_the_first_agent_is_default_where_none_says_so() -> None:
     assert compiled(config(), 1).listeners["second"].decider.default == "b"
 
 
-def test_a_stream_may_live_as_long_as_upload_and_decision() -> None:
-    runtime = compiled(config(limits={"request_timeout": "5s"}), 1)
-    assert runtime.stream_timeout == 5.0 + 30.0
+def test_earlier_agents_are_run_as_the_listener_says() -> None:
+    document = config(limits={"max_response_bytes": 1000}).model_dump(mode="json")
+    document["agents"][0]["timeout"] = "7s"
+    document["listeners"][0] |= {"execution": "parallel", "on_step_error": "skip"}
+    steps = compiled(Config.model_validate(document), 1).listeners["first"].steps
+    assert (steps.parallel, steps.skip_failed, steps.insert) == (True, True, "assistant")
+    assert steps.max_bytes == 1000
+    assert {agent: each.timeout for agent, each in steps.agents.items()} == {"a": 7.0, "b": 300.0}
+    assert steps.agents["a"].target.name == "agent/a"
 
 
 def test_the_list_of_models_is_made_at_load() -> None:
@@ -68,7 +74,7 @@ def test_what_is_rejected_follows_the_file() -> None:
 
 
 def test_rules_and_sessions_follow_the_file() -> None:
-    document = config(orchestrator={"session": {"header": "X-Chat"}}).model_dump()
+    document = config(orchestrator={"session": {"header": "X-Chat"}}).model_dump(mode="json")
     document["listeners"][0]["rules"] = [{"when": {"method": "POST"}, "agents": ["b"]}]
     decider = compiled(Config.model_validate(document), 1).listeners["first"].decider
     assert decider.session_header == "x-chat"

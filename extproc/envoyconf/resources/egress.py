@@ -12,7 +12,6 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.config.model.agents import Retries
 from extproc.config.model.root import Limits
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.local_replies import local_reply_config
@@ -80,7 +79,8 @@ def _to_target(to: EgressRoute) -> route.Route:
         route=route.RouteAction(
             cluster=to.cluster,
             host_rewrite_literal=to.authority,
-            timeout=_CALLERS,
-            retry_policy=agent_retries(Retries()),
+            timeout=to.timeout,
+            idle_timeout=to.idle_timeout,
+            retry_policy=agent_retries(to.retries),
         ),
     )

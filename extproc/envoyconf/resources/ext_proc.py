@@ -25,9 +25,6 @@ _WRITABLE: Final = (
 )
 """All that the processor may set, in requests and in its answers: no path, no credentials."""
 
-_WITHHELD: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key")
-"""Request headers that the processor has no use for and never sees."""
-
 # Spelled in full: `DEFAULT` means SEND for some phases and SKIP for others.
 _PHASES: Final = ext_proc.ProcessingMode(
     request_header_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
@@ -56,11 +53,6 @@ def external_processor(listener: AgentListener) -> Any:
             mutation_rules=rules.HeaderMutationRules(
                 disallow_all=True,
                 allow_expression=matcher.RegexMatcher(regex=f"^({'|'.join(_WRITABLE)})$"),
-            ),
-            forward_rules=ext_proc.HeaderForwardingRules(
-                disallowed_headers=matcher.ListStringMatcher(
-                    patterns=[matcher.StringMatcher(exact=name) for name in _WITHHELD]
-                )
             ),
             metadata_options=ext_proc.MetadataOptions(
                 receiving_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,15 @@ def make_pipeline(
     def make(
         agent: str = "a",
         before: Callable[[], Awaitable[None]] | None = None,
-        stream_timeout: float = 30.0,
+        request_timeout: float = 30.0,
     ) -> Pipeline:
         return Pipeline(
             make_runtime(
                 decider=make_decider(strategy=Chooses(agent, before)),
                 decision_timeout=30.0,
-                stream_timeout=stream_timeout,
-                limits=Limits(max_request_bytes=5_000_000),
+                limits=Limits(
+                    max_request_bytes=5_000_000, request_timeout=timedelta(seconds=request_timeout)
+                ),
             )
         )
 

@@ -112,7 +112,7 @@ async def test_a_body_before_its_headers_is_aborted(
 async def test_a_stream_that_stands_still_is_given_up(
     make_pipeline: Callable[..., Pipeline], serve: Any
 ) -> None:
-    _, channel = await serve(make_pipeline(stream_timeout=0.05))
+    _, channel = await serve(make_pipeline(request_timeout=0.05))
     call = Call(channel)
     await call.ask(headers())
     assert await call.stream.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -23,7 +23,7 @@ from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS, Answer, Mutations
 from extproc.server.wire import MalformedMessage, decode, encode
-from extproc.stream.commands import Reply, Respond, Slot
+from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
     RequestBody,
@@ -32,6 +32,7 @@ from extproc.stream.events import (
     ResponseBody,
     ResponseHeaders,
     ResponseTrailers,
+    Unfinished,
 )
 
 
@@ -229,6 +230,15 @@ def test_a_decision_at_the_headers_answers_the_headers() -> None:
     response = pb.ProcessingResponse.FromString(encode(Reply(Slot.REQUEST_HEADERS, mutations)))
     assert response.request_headers.response.clear_route_cache
     assert encode(Reply(Slot.REQUEST_HEADERS)) == encode(Reply(Slot.REQUEST_HEADERS, NO_MUTATIONS))
+
+
+def test_time_for_earlier_agents_is_asked_for_by_itself() -> None:
+    async def work() -> Mutations:
+        raise AssertionError("not run")
+
+    response = pb.ProcessingResponse.FromString(encode(Finish(Unfinished(7.25, work))))
+    assert response.WhichOneof("response") is None
+    assert response.override_message_timeout.ToMilliseconds() == 7250
 
 
 def immediate(command: Respond) -> tuple[int, dict[str, bytes], dict[str, Any]]:

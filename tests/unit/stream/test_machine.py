@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from extproc.errors import Reject
 from extproc.http import Answer, Headers, HttpRequest, Mutations
-from extproc.stream.commands import Decide, Reply, Respond, Screen, Slot
+from extproc.stream.commands import Decide, Finish, Reply, Respond, Screen, Slot
 from extproc.stream.events import (
     BodyMode,
     Decided,
@@ -20,6 +20,7 @@ from extproc.stream.events import (
     ResponseHeaders,
     ResponseTrailers,
     Screened,
+    Unfinished,
 )
 from extproc.stream.machine import TRANSITIONS, ProtocolViolation, State, StreamMachine
 
@@ -28,6 +29,13 @@ PATH = "/v1/chat/completions"
 HEADERS = Headers(((":method", "POST"), (":path", PATH + "?a=b"), ("x-a", "1")))
 ROUTED = Mutations(set_headers=(("x-outerloop-agent", "a"),), reroute=True)
 REFUSED = Reject(400, "invalid_request", "no")
+
+
+async def work() -> Mutations:
+    raise AssertionError("the machine does no work")
+
+
+WORK = Unfinished(7.0, work)
 
 
 def request(body: bytes = b"") -> HttpRequest:
@@ -59,6 +67,23 @@ def test_trailers_instead_of_a_body_are_decided_as_an_empty_body(playbook: Any) 
     playbook >> RequestHeaders(HEADERS, end_of_stream=False) << Screen(request())
     playbook >> Screened(None) << Reply(Slot.REQUEST_HEADERS)
     playbook >> RequestTrailers() << Decide(request())
+    playbook >> Decided(REFUSED) << Respond(REFUSED, PATH)
+
+
+def test_earlier_agents_are_run_before_the_request_goes_on(playbook: Any) -> None:
+    playbook >> RequestHeaders(HEADERS, end_of_stream=False) << Screen(request())
+    playbook >> Screened(None) << Reply(Slot.REQUEST_HEADERS)
+    playbook >> RequestBody(b"{}") << Decide(request(b"{}"))
+    playbook >> Decided(WORK) << Finish(WORK)
+    playbook >> Decided(ROUTED) << Reply(Slot.REQUEST_BODY, ROUTED)
+    assert playbook.machine.done
+
+
+def test_time_is_asked_for_only_once(playbook: Any) -> None:
+    playbook >> RequestHeaders(HEADERS, end_of_stream=True) << Decide(request())
+    playbook >> Decided(WORK) << Finish(WORK)
+    with pytest.raises(ProtocolViolation):
+        playbook.machine.receive(Decided(WORK))
     playbook >> Decided(REFUSED) << Respond(REFUSED, PATH)
 
 
@@ -137,9 +162,11 @@ def answer_of(machine: StreamMachine, event: Event, data: st.DataObject) -> Repl
         if isinstance(command, Screen):
             assert not command.request.body
             command = machine.receive(Screened(data.draw(st.sampled_from([None, REFUSED]))))
+        elif isinstance(command, Finish):
+            command = machine.receive(Decided(data.draw(OUTCOMES)))
         else:
             assert len(command.request.body) <= LIMIT
-            command = machine.receive(Decided(data.draw(OUTCOMES)))
+            command = machine.receive(Decided(data.draw(OUTCOMES | st.just(WORK))))
     return command
 
 

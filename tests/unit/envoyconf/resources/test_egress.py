@@ -36,7 +36,9 @@ def test_targets_have_a_route_and_a_cluster_with_tls() -> None:
     [listener] = [each for each in resources["listeners"] if each["name"] == "egress"]
     assert listener["address"] == {"pipe": {"path": "/out.sock"}}
     [host] = manager(listener)["route_config"]["virtual_hosts"]
-    [route] = host["routes"]
+    route, to_agent = host["routes"]
+    assert to_agent["route"]["cluster"] == "agent/a"
+    assert to_agent["match"]["headers"][0]["string_match"] == {"exact": "agent/a"}
     assert route["match"]["headers"][0]["name"] == "x-outerloop-target"
     assert route["route"]["cluster"] == "target/model"
     assert route["route"]["host_rewrite_literal"] == "host"

@@ -1,0 +1,160 @@
+"""Runs the agents of a plan before the last one, and tells the last one what they said."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from extproc import names
+from extproc.apis.answers import UnreadableAnswer
+from extproc.apis.api import insert_answers, read_answer, step_body
+from extproc.apis.edits import AgentAnswer
+from extproc.calls import Call, Caller, CallFailed, Target
+from extproc.conversation import Conversation
+from extproc.errors import StepFailed
+from extproc.forwarding import forwarded
+from extproc.http import HttpRequest
+from extproc.plan import Decision, StepOutcome, StepRecord
+
+_GRACE: Final = 0.5
+"""Seconds beyond an agent's timeout: Envoy keeps it, and knows better what happened."""
+
+HeaderPairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepAgent:
+    """An agent as the processor calls it; `timeout` in seconds covers the whole exchange."""
+
+    target: Target
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    record: StepRecord
+    answer: AgentAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRunner:
+    """How one listener runs earlier agents. `max_bytes` bounds what is read of an answer."""
+
+    agents: Mapping[str, StepAgent]
+    caller: Caller
+    parallel: bool
+    skip_failed: bool
+    insert: Literal["assistant", "system"]
+    max_bytes: int
+
+    def longest(self, agents: Sequence[str]) -> float:
+        """Return how long these agents may take together, in seconds."""
+        timeouts = [self.agents[agent].timeout + _GRACE for agent in agents]
+        return max(timeouts) if self.parallel else sum(timeouts)
+
+    async def run(
+        self,
+        request: HttpRequest,
+        conversation: Conversation,
+        decision: Decision,
+        headers: HeaderPairs,
+    ) -> tuple[Conversation, tuple[StepRecord, ...]]:
+        """Return the conversation for the last agent, and how each call went.
+
+        `headers` go with every call beside the client's own. Raises `StepFailed` for the first
+        agent that fails, unless failed agents are skipped.
+        """
+        run = _Run(self, request, decision, headers)
+        if self.parallel:
+            return await run.at_once(conversation)
+        return await run.one_by_one(conversation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    runner: StepRunner
+    request: HttpRequest
+    decision: Decision
+    headers: HeaderPairs
+
+    async def one_by_one(
+        self, conversation: Conversation
+    ) -> tuple[Conversation, tuple[StepRecord, ...]]:
+        records = []
+        for index in range(len(self._earlier)):
+            done = await self._step(index, conversation)
+            records.append(done.record)
+            conversation = self._insert(conversation, [done])
+        return conversation, tuple(records)
+
+    async def at_once(
+        self, conversation: Conversation
+    ) -> tuple[Conversation, tuple[StepRecord, ...]]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._step(index, conversation))
+                    for index in range(len(self._earlier))
+                ]
+        except* StepFailed as failed:
+            first = failed.exceptions[0]
+            raise first from None
+        done = [task.result() for task in tasks]
+        return self._insert(conversation, done), tuple(each.record for each in done)
+
+    @property
+    def _earlier(self) -> Sequence[str]:
+        return self.decision.plan.agents[:-1]
+
+    def _insert(self, conversation: Conversation, done: Sequence[_Done]) -> Conversation:
+        said = [each.answer for each in done if each.answer is not None]
+        return insert_answers(conversation, said, self.runner.insert) if said else conversation
+
+    async def _step(self, index: int, conversation: Conversation) -> _Done:
+        agent = self._earlier[index]
+        started = time.perf_counter()
+        status: int | None = None
+        answer: AgentAnswer | None = None
+        try:
+            response = await self.runner.caller(self._call(index, conversation))
+            status = response.status
+            if 200 <= status < 300:  # noqa: PLR2004 - the class of success (RFC 9110, section 15)
+                answer = AgentAnswer(agent, read_answer(conversation.api, response.body))
+        except (CallFailed, UnreadableAnswer):
+            answer = None
+        outcome = StepOutcome.FAILED if answer is None else StepOutcome.OK
+        if answer is None and not self.runner.skip_failed:
+            raise StepFailed(agent, status)
+        elapsed = (time.perf_counter() - started) * 1000
+        return _Done(StepRecord(agent, outcome, status, elapsed), answer)
+
+    def _call(self, index: int, conversation: Conversation) -> Call:
+        agent = self.runner.agents[self._earlier[index]]
+        return Call(
+            target=agent.target,
+            path=agent.target.origin.path_prefix + self.request.target,
+            body=step_body(conversation).body,
+            timeout=agent.timeout + _GRACE,
+            max_bytes=self.runner.max_bytes,
+            headers=(
+                *forwarded(self.request.headers),
+                *self.headers,
+                *step_headers(self.decision, index),
+            ),
+        )
+
+
+def step_headers(decision: Decision, index: int) -> HeaderPairs:
+    """Return what the agent at `index` of the plan is told of the decision."""
+    plan = decision.plan
+    return (
+        (names.HEADER_AGENT, plan.agents[index]),
+        (names.HEADER_PLAN, ",".join(plan.agents)),
+        (names.HEADER_STEP, f"{index + 1}/{len(plan.agents)}"),
+        (names.HEADER_SOURCE, plan.source.value),
+        (names.HEADER_CONFIDENCE, f"{plan.confidence:.2f}"),
+        (names.HEADER_LISTENER, decision.listener),
+    )

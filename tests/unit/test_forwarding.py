@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from extproc.forwarding import forwarded, passed_loops
+
+
+def test_what_goes_on_and_what_ends_here() -> None:
+    goes_on = [
+        ("user-agent", "x"),
+        ("authorization", "Bearer k"),
+        ("cookie", "a=b"),
+        ("cookie", "c=d"),
+        ("content-type", "application/json"),
+        ("x-request-id", "r"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x_custom", "1"),
+    ]
+    ends_here = [
+        (":method", "POST"),
+        (":authority", "h"),
+        ("host", "h"),
+        ("connection", "close"),
+        ("te", "trailers"),
+        ("transfer-encoding", "chunked"),
+        ("content-length", "3"),
+        ("accept-encoding", "gzip"),
+        ("expect", "100-continue"),
+        ("x-outerloop-agent", "a"),
+        ("x-envoy-internal", "true"),
+        ("traceparent", "00"),
+        ("outerloop-hops", "1"),
+    ]
+    mixed = [pair for both in zip(ends_here, goes_on + goes_on, strict=False) for pair in both]
+    assert [pair for pair in forwarded(mixed + ends_here) if pair in goes_on] == list(
+        forwarded(mixed + ends_here)
+    )
+    assert list(forwarded(goes_on)) == goes_on
+    assert not list(forwarded(ends_here))
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [(None, 0), ("0", 0), ("7", 7), ("999", 999), ("1000", 0), ("-1", 0), ("x", 0), ("٣", 0)],
+)
+def test_loops_passed(value: str | None, count: int) -> None:
+    assert passed_loops(value) == count
