@@ -135,7 +135,8 @@ def read_answer(api: Api, body: bytes) -> str:
     """Return the text of an agent's whole answer, streamed or not; `""` where it has none.
 
     Refusals are text; reasoning, calls of tools and media are not. The body says which form it
-    has, so that a content type that is missing or wrong does no harm.
+    has, so that a content type that is missing or wrong does no harm. Reading a stream takes the
+    CPU some 0.1 s for a MiB.
 
     Raises:
         UnreadableAnswer: It is an error, cut short, of another API, or no answer at all. The

@@ -15,6 +15,7 @@ _END: Final = re.compile(rb"[^\r\n](?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
 
 A CR that is the last byte so far may be half of a CRLF: it ends nothing until the next byte.
 """
+_LINES: Final = re.compile(rb"[^\r\n]+")
 _LONGEST_END: Final = len(b".\r\n\r\n")
 
 
@@ -85,15 +86,15 @@ class EventSplitter:
         text = raw if self._begun else raw.removeprefix(codecs.BOM_UTF8)
         self._begun = True
         name = b""
-        data: list[bytes] = []
-        for line in text.splitlines():
-            key, _, value = line.partition(b":")
+        data = bytearray()
+        for line in _LINES.finditer(text):
+            key, _, value = line[0].partition(b":")
             if key == b"data":
-                data.append(value.removeprefix(b" "))
+                data += value.removeprefix(b" ") + b"\n"
             elif key == b"event":
                 name = value.removeprefix(b" ")
         return Event(
             raw=raw,
             name=name.decode(errors="replace") or "message",
-            data=b"\n".join(data) if data else None,
+            data=bytes(data[:-1]) if data else None,
         )

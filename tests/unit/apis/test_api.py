@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -174,6 +176,17 @@ def test_without_a_user_s_message_answers_stand_at_the_end(
     conversation = decode_json(Api.CHAT, messages=[{"role": "system", "content": "x"}])
     inserted = insert_answers(conversation, [AgentAnswer("a", "A"), AgentAnswer("b", " \n")])
     assert [message.role for message in inserted.messages] == ["system", "assistant"]
+
+
+def test_the_documented_conversation(limits: DecodeLimits) -> None:
+    page = (Path(__file__).parents[3] / "docs/plans.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    *answers, user = json.loads(shown[0])["messages"]
+    conversation = decode(Api.CHAT, json.dumps({"messages": [user]}).encode(), limits)
+    said = [AgentAnswer(answer["name"], answer["content"]) for answer in answers]
+    assert insert_answers(conversation, said).document.get("messages") == [*answers, user]
+    told = insert_answers(conversation, said[:1], "system").messages[0].text
+    assert f"`{told.splitlines()[0]}`" in page
 
 
 def test_a_paragraph_names_its_agent(decode_json: Callable[..., Conversation]) -> None:
