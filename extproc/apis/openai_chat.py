@@ -70,12 +70,10 @@ def _first_choice(answer: JsonObject) -> Mapping[str, JsonValue] | None:
         return None
     if not isinstance(choices, list):
         raise UnreadableAnswer("the choices are not a list")
-    for choice in map(answers.members, choices):
-        if choice.get("finish_reason") == "error":
-            raise UnreadableAnswer("the answer is an error")
-        if not choice.get("index"):
-            return choice
-    return None
+    first = next((each for each in map(answers.members, choices) if not each.get("index")), None)
+    if first is not None and first.get("finish_reason") == "error":
+        raise UnreadableAnswer("the answer is an error")
+    return first
 
 
 def _instructs(entry: JsonValue) -> bool:

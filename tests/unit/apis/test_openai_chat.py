@@ -101,7 +101,10 @@ def choice(message: object, **members: object) -> bytes:
         (choice({"content": "cut", "reasoning_content": "hm"}, finish_reason="length"), "cut"),
         (choice({"content": [{"type": "text", "text": "a"}, {"type": "image_url"}]}), "a"),
         (choice({}), ""),
-        (b'{"choices":[{"index":1},{"index":0,"message":{"content":"a"}}]}', "a"),
+        (
+            b'{"choices":[{"index":1,"finish_reason":"error"},{"message":{"content":"a"}}]}',
+            "a",
+        ),
     ],
 )
 def test_whole_answers(body: bytes, text: str) -> None:
