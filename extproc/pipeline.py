@@ -23,11 +23,11 @@ from extproc.errors import (
     to_reject,
 )
 from extproc.forwarding import passed_loops
-from extproc.http import Answer, HttpRequest, Mutations
-from extproc.plan import Decision
+from extproc.http import HttpRequest, Mutations
+from extproc.plan import Decision, StepRecord
 from extproc.runtime import Listener, Runtime
 from extproc.steps import StepRunner, step_headers
-from extproc.stream.events import Unfinished
+from extproc.stream.events import Result, Unfinished
 
 _METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
 
@@ -49,22 +49,25 @@ class Pipeline:
             return to_reject(error)
         return None
 
-    async def run(self, request: HttpRequest) -> Mutations | Reject | Answer | Unfinished:
+    async def run(self, request: HttpRequest) -> Result:
         """Decide a whole request; where earlier agents are to run first, say so."""
+        name = ""
         try:
             listener = self._admit(request)
+            name = listener.name
             if request.path == names.PATH_MODELS:
-                return listener.models
+                return Result(listener.models, name)
             decision, conversation = await self.decide(listener, request)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
-            return to_reject(error)
+            return Result(to_reject(error), name)
         context = _context(request)
         if len(decision.plan.agents) == 1:
-            return _mutations(decision, context)
-        return Unfinished(
+            return Result(_mutations(decision, context), name, decision)
+        unfinished = Unfinished(
             timeout=listener.steps.longest(decision.plan.agents[:-1]),
             finish=lambda: _finish(listener.steps, request, conversation, decision, context),
         )
+        return Result(unfinished, name, decision)
 
     async def decide(
         self, listener: Listener, request: HttpRequest
@@ -109,14 +112,18 @@ async def _finish(
     conversation: Conversation,
     decision: Decision,
     context: _Context,
-) -> Mutations | Reject:
+) -> Result:
     """Run the earlier agents of the plan, then route to the last one."""
+    records: list[StepRecord] = []
     try:
-        final, records = await steps.run(request, conversation, decision, context.headers)
+        final = await steps.run(request, conversation, decision, context.headers, records.append)
     except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
-        return to_reject(error)
-    body = final.document.body if final is not conversation else None
-    return _mutations(replace(decision, steps=records), context, body)
+        answer: Mutations | Reject = to_reject(error)
+    else:
+        body = final.document.body if final is not conversation else None
+        answer = _mutations(decision, context, body)
+    in_order = sorted(records, key=lambda record: decision.plan.agents.index(record.agent))
+    return Result(answer, decision.listener, replace(decision, steps=tuple(in_order)))
 
 
 @dataclass(frozen=True, slots=True)

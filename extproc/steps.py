@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,7 +13,7 @@ from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer, step_body
 from extproc.apis.edits import AgentAnswer
 from extproc.calls import Call, Caller, CallFailed, Target
-from extproc.conversation import Conversation
+from extproc.conversation import Api, Conversation
 from extproc.errors import StepFailed
 from extproc.forwarding import forwarded
 from extproc.http import HttpRequest
@@ -21,6 +21,8 @@ from extproc.plan import Decision, StepOutcome, StepRecord
 
 _GRACE: Final = 0.5
 """Seconds beyond an agent's timeout: Envoy keeps it, and knows better what happened."""
+
+_LARGE: Final = 256 * 2**10
 
 HeaderPairs = tuple[tuple[str, str], ...]
 
@@ -31,12 +33,6 @@ class StepAgent:
 
     target: Target
     timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    record: StepRecord
-    answer: AgentAnswer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +57,14 @@ class StepRunner:
         conversation: Conversation,
         decision: Decision,
         headers: HeaderPairs,
-    ) -> tuple[Conversation, tuple[StepRecord, ...]]:
-        """Return the conversation for the last agent, and how each call went.
+        record: Callable[[StepRecord], None],
+    ) -> Conversation:
+        """Return the conversation for the last agent; `record` hears how each call ended.
 
         `headers` go with every call beside the client's own. Raises `StepFailed` for the first
         agent that fails, unless failed agents are skipped.
         """
-        run = _Run(self, request, decision, headers)
+        run = _Run(self, request, decision, headers, record)
         if self.parallel:
             return await run.at_once(conversation)
         return await run.one_by_one(conversation)
@@ -79,20 +76,15 @@ class _Run:
     request: HttpRequest
     decision: Decision
     headers: HeaderPairs
+    record: Callable[[StepRecord], None]
 
-    async def one_by_one(
-        self, conversation: Conversation
-    ) -> tuple[Conversation, tuple[StepRecord, ...]]:
-        records = []
+    async def one_by_one(self, conversation: Conversation) -> Conversation:
         for index in range(len(self._earlier)):
-            done = await self._step(index, conversation)
-            records.append(done.record)
-            conversation = self._insert(conversation, [done])
-        return conversation, tuple(records)
+            answer = await self._step(index, conversation)
+            conversation = self._insert(conversation, [answer])
+        return conversation
 
-    async def at_once(
-        self, conversation: Conversation
-    ) -> tuple[Conversation, tuple[StepRecord, ...]]:
+    async def at_once(self, conversation: Conversation) -> Conversation:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -102,18 +94,20 @@ class _Run:
         except* StepFailed as failed:
             first = failed.exceptions[0]
             raise first from None
-        done = [task.result() for task in tasks]
-        return self._insert(conversation, done), tuple(each.record for each in done)
+        return self._insert(conversation, [task.result() for task in tasks])
 
     @property
     def _earlier(self) -> Sequence[str]:
         return self.decision.plan.agents[:-1]
 
-    def _insert(self, conversation: Conversation, done: Sequence[_Done]) -> Conversation:
-        said = [each.answer for each in done if each.answer is not None]
-        return insert_answers(conversation, said, self.runner.insert) if said else conversation
+    def _insert(
+        self, conversation: Conversation, answers: Sequence[AgentAnswer | None]
+    ) -> Conversation:
+        said = [answer for answer in answers if answer is not None]
+        return insert_answers(conversation, said, self.runner.insert)
 
-    async def _step(self, index: int, conversation: Conversation) -> _Done:
+    async def _step(self, index: int, conversation: Conversation) -> AgentAnswer | None:
+        """Return what the agent said, or None where it failed and is skipped."""
         agent = self._earlier[index]
         started = time.perf_counter()
         status: int | None = None
@@ -122,14 +116,15 @@ class _Run:
             response = await self.runner.caller(self._call(index, conversation))
             status = response.status
             if 200 <= status < 300:  # noqa: PLR2004 - the class of success (RFC 9110, section 15)
-                answer = AgentAnswer(agent, read_answer(conversation.api, response.body))
+                answer = AgentAnswer(agent, await _read(conversation.api, response.body))
         except (CallFailed, UnreadableAnswer):
             answer = None
         outcome = StepOutcome.FAILED if answer is None else StepOutcome.OK
+        elapsed = (time.perf_counter() - started) * 1000
+        self.record(StepRecord(agent, outcome, status, elapsed))
         if answer is None and not self.runner.skip_failed:
             raise StepFailed(agent, status)
-        elapsed = (time.perf_counter() - started) * 1000
-        return _Done(StepRecord(agent, outcome, status, elapsed), answer)
+        return answer
 
     def _call(self, index: int, conversation: Conversation) -> Call:
         agent = self.runner.agents[self._earlier[index]]
@@ -145,6 +140,13 @@ class _Run:
                 *step_headers(self.decision, index),
             ),
         )
+
+
+async def _read(api: Api, body: bytes) -> str:
+    # A large answer takes a while to read: other requests must not wait for it.
+    if len(body) > _LARGE:
+        return await asyncio.to_thread(read_answer, api, body)
+    return read_answer(api, body)
 
 
 def step_headers(decision: Decision, index: int) -> HeaderPairs:

@@ -19,11 +19,15 @@ import uvloop
 
 from extproc.address import parse as parse_address
 from extproc.config.load import loads
+from extproc.control import start as start_control
 from extproc.egress import Egress
 from extproc.logs import configure
 from extproc.pipeline import Pipeline
 from extproc.runtime import build
 from extproc.server.lifecycle import Server
+from extproc.telemetry.decisions import Decisions
+from extproc.telemetry.metrics import Metrics
+from extproc.telemetry.recorders import Recorders
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--snapshot", type=Path, required=True)
     parser.add_argument("--file", required=True, help="name of the file in messages")
     parser.add_argument("--bind", required=True)
+    parser.add_argument("--control", type=Path, required=True)
     parser.add_argument("--egress")
     parser.add_argument("--generation", type=int, default=1)
     parser.add_argument("--notice", type=float, required=True)
@@ -61,12 +66,16 @@ async def _serve(options: argparse.Namespace) -> None:
     base = Path(options.file).parent
     config = loads(text, options.file, os.environ, base).config
     egress = Egress(parse_address(options.egress) if options.egress is not None else None)
-    server = Server(Pipeline(build(config, generation=options.generation, caller=egress)))
+    decisions = Decisions(config.observability.decisions)
+    pipeline = Pipeline(build(config, generation=options.generation, caller=egress))
+    server = Server(pipeline, Recorders(Metrics(), decisions))
     await server.start(options.bind)
+    control = await start_control(options.control, decisions)
     sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
     sys.stdout.flush()
     await stop.wait()
     await server.drain(options.notice, options.drain_time)
+    await control.cleanup()
     await egress.close()
 
 

@@ -155,6 +155,7 @@ def _worker_settings(
     snapshot.write_bytes(options.file.read_bytes())
     return WorkerSettings(
         snapshot=snapshot,
+        folder=folder,
         file=str(options.file),
         bind=bind,
         egress=egress,

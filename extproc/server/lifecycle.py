@@ -12,6 +12,7 @@ from grpc_health.v1.health import aio as health_aio
 
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
+from extproc.recording import Recorder
 from extproc.server.servicer import Servicer
 from extproc.server.wire import MAX_MESSAGE_OVERHEAD
 
@@ -19,8 +20,8 @@ from extproc.server.wire import MAX_MESSAGE_OVERHEAD
 class Server:
     """Serves one pipeline at a time on one address."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._servicer = Servicer(pipeline)
+    def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
+        self._servicer = Servicer(pipeline, recorder)
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(options=_options(pipeline.runtime.limits.max_request_bytes))
         handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)

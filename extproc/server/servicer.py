@@ -8,10 +8,12 @@ from typing import Any
 
 import grpc.aio
 
+from extproc.names import HEADER_REQUEST_ID
 from extproc.pipeline import Pipeline
+from extproc.recording import Record, Recorder, outcome_of
 from extproc.server.wire import MalformedMessage, decode, encode
-from extproc.stream.commands import Decide, Finish, Reply, Respond, Screen
-from extproc.stream.events import Decided, Screened
+from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
+from extproc.stream.events import Decided, Result, Screened, Unfinished
 from extproc.stream.machine import ProtocolViolation, StreamMachine
 
 log = logging.getLogger(__name__)
@@ -20,14 +22,15 @@ log = logging.getLogger(__name__)
 class Servicer:
     """Serves `ExternalProcessor/Process`. Assign `pipeline` to swap it: streams keep theirs."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
         self.pipeline = pipeline
+        self._recorder = recorder
 
     async def process(self, _messages: object, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
         """Serve one stream, that is one HTTP request."""
-        pipeline = self.pipeline
+        stream = _Stream(self.pipeline, self._recorder, context)
         try:
-            await _serve(pipeline, context)
+            await stream.serve()
         except (MalformedMessage, ProtocolViolation) as error:
             log.warning("stream aborted: %s", error)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not an ext_proc stream")
@@ -35,28 +38,63 @@ class Servicer:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the stream stood still")
 
 
-async def _serve(pipeline: Pipeline, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
-    limits = pipeline.runtime.limits
-    machine = StreamMachine(limits.max_request_bytes)
-    patience = limits.request_timeout.total_seconds()
-    while not machine.done:
-        async with asyncio.timeout(patience):
-            message = await context.read()
-        if message is grpc.aio.EOF:
-            return
-        command = machine.receive(decode(message))
-        while not isinstance(command, Reply | Respond):
-            if isinstance(command, Finish):
-                await context.write(encode(command))
-            command = machine.receive(await _perform(pipeline, command))
-        await context.write(encode(command))
+class _Stream:
+    def __init__(self, pipeline: Pipeline, recorder: Recorder, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
+        self._pipeline = pipeline
+        self._recorder = recorder
+        self._context = context
+        limits = pipeline.runtime.limits
+        self._machine = StreamMachine(limits.max_request_bytes)
+        self._patience = limits.request_timeout.total_seconds()
 
+    async def serve(self) -> None:
+        while not self._machine.done:
+            async with asyncio.timeout(self._patience):
+                message = await self._context.read()
+            if message is grpc.aio.EOF:
+                return
+            command = await self._perform(self._machine.receive(decode(message)))
+            await self._context.write(encode(command))
 
-async def _perform(pipeline: Pipeline, command: Screen | Decide | Finish) -> Screened | Decided:
-    match command:
-        case Screen(request):
-            return Screened(pipeline.screen(request))
-        case Decide(request):
-            return Decided(await pipeline.run(request))
-        case Finish(work):
-            return Decided(await work.finish())
+    async def _perform(self, command: Command) -> Reply | Respond:
+        """Do what the machine asks for until it has an answer for Envoy."""
+        if isinstance(command, Screen):
+            reject = self._pipeline.screen(command.request)
+            if reject is not None:
+                self._recorder.begin()
+                self._record(command, Result(reject))
+            command = self._machine.receive(Screened(reject))
+        if isinstance(command, Decide):
+            command = await self._decide(command)
+        if isinstance(command, Reply | Respond):
+            return command
+        raise ProtocolViolation(f"{type(command).__name__} has no answer")
+
+    async def _decide(self, command: Decide) -> Command:
+        result: Result | None = None
+        self._recorder.begin()
+        try:
+            decided = await self._pipeline.run(command.request)
+            following = self._machine.receive(Decided(decided.answer))
+            if isinstance(following, Finish):
+                await self._context.write(encode(following))
+                decided = await following.work.finish()
+                following = self._machine.receive(Decided(decided.answer))
+            result = decided
+        finally:
+            self._record(command, result)
+        return following
+
+    def _record(self, command: Screen | Decide, result: Result | None) -> None:
+        """Record the end of a request; None is one that the client gave up."""
+        answer = result.answer if result is not None else None
+        if isinstance(answer, Unfinished):
+            answer = None
+        self._recorder.end(
+            Record(
+                request_id=command.request.headers.get(HEADER_REQUEST_ID) or "",
+                listener=result.listener if result is not None else "",
+                outcome=outcome_of(answer),
+                decision=result.decision if result is not None else None,
+            )
+        )

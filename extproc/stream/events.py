@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from extproc.errors import Reject
 from extproc.http import Answer, Headers, Mutations
+from extproc.plan import Decision
 
 
 class BodyMode(enum.IntEnum):
@@ -68,11 +69,23 @@ class Screened:
 class Unfinished:
     """Earlier agents of the plan are yet to run, for `timeout` seconds at the most.
 
-    `finish` runs them, once, and returns the outcome.
+    `finish` runs them, once.
     """
 
     timeout: float
-    finish: Callable[[], Awaitable[Mutations | Reject | Answer]]
+    finish: Callable[[], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the pipeline came to: what Envoy is told, and the decision behind it, to be recorded.
+
+    `listener` is empty and `decision` None where the request did not get that far.
+    """
+
+    answer: Mutations | Reject | Answer | Unfinished
+    listener: str = ""
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
 
 from extproc.address import SocketAddress
+from extproc.supervisor import control, metrics
 from extproc.supervisor.errors import StartError
 from extproc.supervisor.stack import Stack
 
@@ -14,13 +16,15 @@ _GENERATION: Final = 1
 
 
 class AdminServer:
-    """Serves `/healthz` and `/readyz` of one stack."""
+    """Serves `/healthz`, `/readyz`, `/metrics` and `/decisions` of one stack."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/decisions", self._decisions)
         self._runner = web.AppRunner(app, access_log=None)
 
     async def start(self, address: SocketAddress) -> SocketAddress:
@@ -51,3 +55,11 @@ class AdminServer:
             "envoy": {"pid": stack.envoy.pid} if stack.envoy is not None else None,
         }
         return web.json_response(body, status=200 if status == "ready" else 503)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        # Reading the files of many workers takes a while.
+        body = await asyncio.to_thread(metrics.exposition, self._stack.settings.metrics)
+        return web.Response(body=body, headers={"content-type": metrics.CONTENT_TYPE})
+
+    async def _decisions(self, _request: web.Request) -> web.Response:
+        return web.json_response(await control.decisions(self._stack.settings.controls))

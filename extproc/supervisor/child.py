@@ -7,9 +7,10 @@ import ctypes
 import enum
 import json
 import logging
+import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from extproc.supervisor.errors import StartError
@@ -37,11 +38,22 @@ class Child:
 
     With `control` the child's standard input and output are pipes: it writes JSON objects, a line
     each (the first says that it is ready), and ends when its input does, as it must when the
-    supervisor is gone.
+    supervisor is gone. `environ` is added to ours; `on_death` hears the process id of each that
+    ended.
     """
 
-    def __init__(self, name: str, argv: Sequence[str], *, control: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        control: bool = False,
+        environ: Mapping[str, str] | None = None,
+        on_death: Callable[[int], None] | None = None,
+    ) -> None:
         self.name = name
+        self._environ = environ or {}
+        self._on_death = on_death
         self._status = Status.DOWN
         self.ready: dict[str, Any] = {}
         self._argv = argv
@@ -117,6 +129,7 @@ class Child:
             # Ctrl-C is for the supervisor, which lets its children finish what runs.
             start_new_session=True,
             preexec_fn=_die_with_parent if not self._control else None,
+            env={**os.environ, **self._environ},
         )
         try:
             if self._stopping:
@@ -128,6 +141,8 @@ class Child:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            if self._on_death is not None:
+                self._on_death(process.pid)
 
     async def _listen(self, stdout: asyncio.StreamReader) -> None:
         async for line in stdout:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from extproc.address import Address
+from extproc.supervisor import metrics
 from extproc.supervisor.child import Child, Status
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError
@@ -22,17 +23,21 @@ _START_TIMEOUT: Final = 60.0
 _STOP_TIMEOUT: Final = 5.0
 _POLL: Final = 0.1
 _HEALTH_INTERVAL: Final = 1.0
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""Workers share the cores: threads of one decision would wait for those of others."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """How workers run: which snapshot of which file, on which addresses (one worker each).
 
+    `folder` is private to this run: control sockets and metrics lie in it.
     `egress` is the listener that their own calls go through; None: straight to their targets.
     `notice` is how long a worker serves on after it reports that it stops; times are seconds.
     """
 
     snapshot: Path
+    folder: Path
     file: str
     bind: tuple[Address, ...]
     egress: Address | None
@@ -40,15 +45,26 @@ class WorkerSettings:
     drain_time: float
     log_level: str
 
+    @property
+    def metrics(self) -> Path:
+        """Folder of the workers' metrics."""
+        return self.folder / "metrics"
 
-def worker_command(settings: WorkerSettings, address: Address) -> Sequence[str]:
+    @property
+    def controls(self) -> tuple[Path, ...]:
+        """The workers' control sockets, in order."""
+        return tuple(self.folder / f"control-{index}.sock" for index in range(len(self.bind)))
+
+
+def worker_command(settings: WorkerSettings, index: int) -> Sequence[str]:
     """Return the command line of one worker."""
     return (
         sys.executable,
         *("-m", "extproc.worker"),
         *("--snapshot", str(settings.snapshot)),
         *("--file", settings.file),
-        *("--bind", str(address)),
+        *("--bind", str(settings.bind[index])),
+        *("--control", str(settings.controls[index])),
         *(("--egress", str(settings.egress)) if settings.egress is not None else ()),
         *("--notice", str(settings.notice)),
         *("--drain-time", str(settings.drain_time)),
@@ -65,7 +81,7 @@ class Stack:
         envoy: Child | None = None,
         admin: EnvoyAdmin | None = None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._admin = admin
         self.draining = False
         """True once the stack was told to stop."""
@@ -73,11 +89,14 @@ class Stack:
         self.workers = tuple(
             Child(
                 f"worker {index}",
-                worker_command(settings, address),
+                worker_command(settings, index),
                 control=True,
+                environ={"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics), **_ONE_THREAD},
+                on_death=lambda pid: metrics.forget(settings.metrics, pid),
             )
-            for index, address in enumerate(settings.bind)
+            for index in range(len(settings.bind))
         )
+        settings.metrics.mkdir(exist_ok=True)
 
     @property
     def ready(self) -> bool:
@@ -131,9 +150,9 @@ class Stack:
         self.draining = True
         if self.envoy is not None and self._admin is not None:
             if self.envoy.status is Status.READY:
-                await _drain_envoy(self._admin, self._settings.drain_time)
+                await _drain_envoy(self._admin, self.settings.drain_time)
             await self.envoy.stop(_STOP_TIMEOUT)
-        grace = self._settings.notice + self._settings.drain_time + _STOP_TIMEOUT
+        grace = self.settings.notice + self.settings.drain_time + _STOP_TIMEOUT
         async with asyncio.TaskGroup() as group:
             for worker in self.workers:
                 group.create_task(worker.stop(grace), name=f"stop {worker.name}")

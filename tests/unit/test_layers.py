@@ -26,6 +26,7 @@ LAYERS = (
             "extproc.json_document",
             "extproc.conversation",
             "extproc.plan",
+            "extproc.recording",
             "extproc.logs",
             "extproc.traceparent",
         ),
@@ -56,7 +57,7 @@ LAYERS = (
         ("extproc.supervisor",),
         ("extproc.envoyconf.render",),
     ),
-    (("extproc.cli",), ("extproc.worker",)),
+    (("extproc.cli",), ("extproc.worker", "extproc.control")),
 )
 """From the lowest up, the packages of each layer, by the prefixes of their modules."""
 

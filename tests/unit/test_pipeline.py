@@ -55,7 +55,7 @@ def rejected(outcome: object) -> tuple[int, str]:
 async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
     make_runtime: MakeRuntime,
 ) -> None:
-    outcome = await Pipeline(make_runtime()).run(post())
+    outcome = (await Pipeline(make_runtime()).run(post())).answer
     headers = headers_of(outcome)
     traceparent = headers.pop("traceparent")
     assert headers.pop("outerloop-hops") == "1"
@@ -79,7 +79,7 @@ async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
 async def test_a_decision_that_was_remembered_says_so(make_runtime: MakeRuntime) -> None:
     pipeline = Pipeline(make_runtime())
     await pipeline.run(post())
-    outcome = await pipeline.run(post())
+    outcome = (await pipeline.run(post())).answer
     assert isinstance(outcome, Mutations)
     assert outcome.metadata["cached"] is True
 
@@ -87,7 +87,7 @@ async def test_a_decision_that_was_remembered_says_so(make_runtime: MakeRuntime)
 async def test_the_clients_trace_goes_on_unchanged(make_runtime: MakeRuntime) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     request = post(traceparent=f"00-{trace}-00f067aa0ba902b7-01")
-    outcome = await Pipeline(make_runtime()).run(request)
+    outcome = (await Pipeline(make_runtime()).run(request)).answer
     assert headers_of(outcome)["traceparent"] == f"00-{trace}-00f067aa0ba902b7-01"
     assert isinstance(outcome, Mutations)
     assert outcome.metadata["trace_id"] == trace
@@ -97,7 +97,7 @@ async def test_the_budget_of_a_decision_is_kept(
     make_runtime: MakeRuntime, make_decider: MakeDecider, scripted: Any
 ) -> None:
     hanging = make_runtime(decider=make_decider(strategy=scripted(None)), decision_timeout=0.01)
-    assert rejected(await Pipeline(hanging).run(post())) == (504, "decision_timeout")
+    assert rejected((await Pipeline(hanging).run(post())).answer) == (504, "decision_timeout")
 
 
 async def test_a_bug_is_an_internal_error_that_tells_nothing(
@@ -108,7 +108,7 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
 ) -> None:
     broken = make_runtime(decider=make_decider(strategy=scripted(ZeroDivisionError(SECRET))))
     with caplog.at_level(logging.ERROR):
-        outcome = await Pipeline(broken).run(post())
+        outcome = (await Pipeline(broken).run(post())).answer
     assert rejected(outcome) == (500, "internal_error")
     assert isinstance(outcome, Reject)
     assert str(outcome.details["id"]) in caplog.text
@@ -133,7 +133,7 @@ async def test_what_the_headers_rule_out(
 ) -> None:
     target = Pipeline(make_runtime())
     assert rejected(target.screen(request_)) == expected
-    assert rejected(await target.run(request_)) == expected
+    assert rejected((await target.run(request_)).answer) == expected
 
 
 def test_what_the_headers_allow(make_runtime: MakeRuntime) -> None:
@@ -147,23 +147,26 @@ def test_what_the_headers_allow(make_runtime: MakeRuntime) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages":[]}'])
 async def test_what_is_no_conversation(body: bytes, make_runtime: MakeRuntime) -> None:
     request = HttpRequest("POST", CHAT, Headers(), body)
-    assert rejected(await Pipeline(make_runtime()).run(request)) == (400, "invalid_request")
+    assert rejected((await Pipeline(make_runtime()).run(request)).answer) == (
+        400,
+        "invalid_request",
+    )
 
 
 async def test_limits_come_from_the_file(make_runtime: MakeRuntime) -> None:
     body = {"messages": [{"role": "user", "content": "x"}] * 4}
     runtime = make_runtime(limits=Limits(max_conversation_messages=3))
-    assert rejected(await Pipeline(runtime).run(post(body))) == (400, "invalid_request")
+    assert rejected((await Pipeline(runtime).run(post(body))).answer) == (400, "invalid_request")
 
 
 async def test_models_are_listed_without_a_decision(make_runtime: MakeRuntime) -> None:
-    outcome = await Pipeline(make_runtime()).run(post(path="/v1/models", method="GET"))
+    outcome = (await Pipeline(make_runtime()).run(post(path="/v1/models", method="GET"))).answer
     assert outcome == Answer(b'{"data":[]}')
 
 
 async def test_the_listener_is_the_one_that_the_gateway_names(make_runtime: MakeRuntime) -> None:
     both = Pipeline(make_runtime("one", "two"))
-    headers = headers_of(await both.run(post(x_outerloop_listener="two")))
+    headers = headers_of((await both.run(post(x_outerloop_listener="two"))).answer)
     assert headers["x-outerloop-listener"] == "two"
 
 
@@ -171,14 +174,14 @@ async def test_the_listener_is_the_one_that_the_gateway_names(make_runtime: Make
 async def test_a_gateway_that_names_no_listener_of_ours(
     named: dict[str, str], make_runtime: MakeRuntime
 ) -> None:
-    outcome = await Pipeline(make_runtime("one", "two")).run(post(None, **named))
+    outcome = (await Pipeline(make_runtime("one", "two")).run(post(None, **named))).answer
     assert rejected(outcome) == (500, "internal_error")
     assert isinstance(outcome, Reject)
     assert "x-outerloop-listener" in outcome.message
 
 
 async def test_one_listener_needs_no_name(make_runtime: MakeRuntime) -> None:
-    headers = headers_of(await Pipeline(make_runtime("only")).run(post()))
+    headers = headers_of((await Pipeline(make_runtime("only")).run(post())).answer)
     assert headers["x-outerloop-listener"] == "only"
 
 
@@ -197,11 +200,14 @@ async def test_earlier_agents_are_run_once_envoy_has_time(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
         steps=StepRunner(targets, caller, False, False, "assistant", 1000),
     )
-    unfinished = await Pipeline(runtime).run(post())
+    unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)
     assert unfinished.timeout >= 9.0
     assert not calls
-    outcome = await unfinished.finish()
+    result = await unfinished.finish()
+    assert result.decision is not None
+    assert [(step.agent, step.outcome.value) for step in result.decision.steps] == [("a", "ok")]
+    outcome = result.answer
     headers = headers_of(outcome)
     assert headers["x-outerloop-agent"] == "b"
     assert (headers["x-outerloop-plan"], headers["x-outerloop-step"]) == ("a,b", "2/2")
@@ -226,9 +232,12 @@ async def test_a_failed_step_is_an_answer_and_no_exception(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
         steps=StepRunner(targets, refused, False, False, "assistant", 1000),
     )
-    unfinished = await Pipeline(runtime).run(post())
+    unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)
-    assert rejected(await unfinished.finish()) == (502, "step_failed")
+    result = await unfinished.finish()
+    assert rejected(result.answer) == (502, "step_failed")
+    assert result.decision is not None
+    assert [(step.agent, step.outcome.value) for step in result.decision.steps] == [("a", "failed")]
 
 
 @pytest.mark.parametrize(("hops", "status"), [("7", None), ("8", 508), ("99", 508)])
@@ -240,5 +249,5 @@ def test_a_request_that_goes_in_circles(
 
 
 async def test_loops_are_counted(make_runtime: MakeRuntime) -> None:
-    outcome = await Pipeline(make_runtime()).run(post(outerloop_hops="3"))
+    outcome = (await Pipeline(make_runtime()).run(post(outerloop_hops="3"))).answer
     assert headers_of(outcome)["outerloop-hops"] == "4"

@@ -14,7 +14,7 @@ from extproc.conversation import Conversation
 from extproc.errors import StepFailed
 from extproc.http import Headers, HttpRequest
 from extproc.origin import parse_origin
-from extproc.plan import Decision, Plan, Source, StepOutcome
+from extproc.plan import Decision, Plan, Source, StepOutcome, StepRecord
 from extproc.steps import StepAgent, StepRunner, step_headers
 
 CHAT = "/v1/chat/completions"
@@ -87,7 +87,8 @@ DECISION = Decision("main", Plan(("a", "b", "c"), Source.MODEL, 0.9), cached=Fal
 async def run(steps: StepRunner) -> tuple[list[dict[str, Any]], list[tuple[str, str, int | None]]]:
     """The messages for the last agent, and how each call went."""
     conversation: Conversation = decode(CHAT, BODY, Limits())
-    final, records = await steps.run(REQUEST, conversation, DECISION, CONTEXT)
+    records: list[StepRecord] = []
+    final = await steps.run(REQUEST, conversation, DECISION, CONTEXT, records.append)
     messages = json.loads(final.document.body)["messages"]
     return messages, [(each.agent, each.outcome.value, each.status) for each in records]
 
@@ -147,7 +148,7 @@ async def test_in_parallel_all_hear_the_same_and_answers_stand_in_plan_order() -
     agents = Agents(a=lambda: together("a"), b=lambda: together("b"))
     messages, records = await asyncio.wait_for(run(runner(agents, parallel=True)), 10)
     assert [message["content"] for message in messages] == ["a says so", "b says so", "do all"]
-    assert [agent for agent, *_ in records] == ["a", "b"]
+    assert [agent for agent, *_ in sorted(records)] == ["a", "b"]
     assert [messages_of(call) for call in agents.calls] == [["do all"], ["do all"]]
 
 
@@ -180,7 +181,10 @@ async def test_a_failed_agent_is_skipped(failure: str, *, parallel: bool) -> Non
     agents = Agents(a=answer)  # type: ignore[arg-type] # both kinds are meant
     messages, records = await run(runner(agents, parallel=parallel, skip_failed=True))
     assert [message["content"] for message in messages] == ["b says so", "do all"]
-    assert records == [("a", StepOutcome.FAILED, status), ("b", StepOutcome.OK, 200)]
+    assert sorted(records, key=lambda each: each[0]) == [
+        ("a", StepOutcome.FAILED, status),
+        ("b", StepOutcome.OK, 200),
+    ]
 
 
 async def test_one_failure_cancels_the_others_that_run_beside_it() -> None:
@@ -202,7 +206,9 @@ async def test_one_failure_cancels_the_others_that_run_beside_it() -> None:
 
 
 async def test_an_answer_without_text_adds_nothing() -> None:
-    tools = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": []}}]}
+    tools: dict[str, Any] = {
+        "choices": [{"message": {"role": "assistant", "content": None, "tool_calls": []}}]
+    }
     agents = Agents(a=Response(200, Headers(), json.dumps(tools).encode()))
     messages, records = await run(runner(agents))
     assert [message["content"] for message in messages] == ["b says so", "do all"]

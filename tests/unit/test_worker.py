@@ -27,6 +27,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
         argv = (
             *(sys.executable, "-m", "extproc.worker", "--snapshot", str(snapshot)),
             *("--file", str(tmp_path / "outerloop.yaml"), "--bind", f"unix:{tmp_path}/w.sock"),
+            *("--control", str(tmp_path / "control.sock")),
             *("--generation", "4", "--notice", "0", "--drain-time", "1"),
         )
         pipe = subprocess.PIPE

@@ -13,6 +13,7 @@ from extproc.deciding import Decider
 from extproc.orchestrator.api import Question
 from extproc.pipeline import Pipeline
 from extproc.plan import Plan, Source
+from extproc.recording import Record
 from extproc.runtime import Runtime
 from extproc.server.lifecycle import Server
 
@@ -52,15 +53,34 @@ class Chooses:
         return Plan((self.agent,), Source.EMBEDDED)
 
 
+class Kept:
+    """Keeps what is recorded."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.records: list[Record] = []
+
+    def begin(self) -> None:
+        self.begun += 1
+
+    def end(self, record: Record) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def recorder() -> Kept:
+    return Kept()
+
+
 @pytest.fixture
 async def serve(
-    tmp_path: Path,
+    tmp_path: Path, recorder: Kept
 ) -> AsyncIterator[Callable[[Pipeline], Awaitable[tuple[Server, Any]]]]:
     """Start servers on unix sockets; returns each with a channel to it."""
     running: list[tuple[Server, Any]] = []
 
     async def start(pipeline: Pipeline) -> tuple[Server, Any]:
-        server = Server(pipeline)
+        server = Server(pipeline, recorder)
         address = f"unix:{tmp_path}/{len(running)}.sock"
         await server.start(address)
         channel = grpc.aio.insecure_channel(address)

@@ -42,14 +42,18 @@ async def test_a_draining_server_says_so_and_serves_on(
     await draining
 
 
-async def test_a_port_is_chosen_and_returned(make_pipeline: Callable[..., Pipeline]) -> None:
-    server = Server(make_pipeline())
+async def test_a_port_is_chosen_and_returned(
+    make_pipeline: Callable[..., Pipeline], recorder: Any
+) -> None:
+    server = Server(make_pipeline(), recorder)
     assert await server.start("127.0.0.1:0") > 0
     await server.drain(0, 0)
 
 
-async def test_a_taken_port_is_an_error(make_pipeline: Callable[..., Pipeline]) -> None:
-    first, second = Server(make_pipeline()), Server(make_pipeline())
+async def test_a_taken_port_is_an_error(
+    make_pipeline: Callable[..., Pipeline], recorder: Any
+) -> None:
+    first, second = (Server(make_pipeline(), recorder) for _ in range(2))
     port = await first.start("127.0.0.1:0")
     with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
         await second.start(f"127.0.0.1:{port}")
@@ -58,11 +62,11 @@ async def test_a_taken_port_is_an_error(make_pipeline: Callable[..., Pipeline]) 
 
 
 async def test_a_socket_that_a_killed_worker_left_is_taken_over(
-    make_pipeline: Callable[..., Pipeline], tmp_path: Path
+    make_pipeline: Callable[..., Pipeline], recorder: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "w.sock"
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(path))
-    server = Server(make_pipeline())
+    server = Server(make_pipeline(), recorder)
     await server.start(f"unix:{path}")
     await server.drain(0, 0)

@@ -178,3 +178,52 @@ async def test_streams_do_not_wait_for_each_other(
         )
 
     assert all(await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(50))), 30))
+
+
+async def test_every_request_is_recorded_once(
+    make_pipeline: Callable[..., Pipeline], serve: Any, recorder: Any
+) -> None:
+    _, channel = await serve(make_pipeline("b"))
+    routed = Call(channel)
+    await routed.ask(headers())
+    await routed.ask(body())
+    assert await routed.ended()
+    refused = Call(channel)
+    await refused.ask(headers("/nowhere"))
+    assert await refused.ended()
+    bad = Call(channel)
+    await bad.ask(headers())
+    await bad.ask(body(b"{"))
+    assert await bad.ended()
+    assert recorder.begun == 3
+    assert [record.outcome.value for record in recorder.records] == [
+        "routed",
+        "rejected",
+        "rejected",
+    ]
+    first, second, third = recorder.records
+    assert (first.listener, first.decision.agent) == ("main", "b")
+    assert (second.listener, second.decision) == ("", None)
+    assert (third.listener, third.decision) == ("main", None)
+
+
+async def test_a_request_that_is_given_up_is_recorded_too(
+    make_pipeline: Callable[..., Pipeline], serve: Any, recorder: Any
+) -> None:
+    begun = asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    _, channel = await serve(make_pipeline(before=wait))
+    call = Call(channel)
+    await call.ask(headers())
+    await call.stream.write(body().SerializeToString())
+    await begun.wait()
+    call.stream.cancel()
+    async with asyncio.timeout(10):
+        while not recorder.records:
+            await asyncio.sleep(0.01)
+    assert recorder.records[0].outcome.value == "cancelled"
+    assert recorder.begun == 1

@@ -32,6 +32,7 @@ from extproc.stream.events import (
     ResponseBody,
     ResponseHeaders,
     ResponseTrailers,
+    Result,
     Unfinished,
 )
 
@@ -233,7 +234,7 @@ def test_a_decision_at_the_headers_answers_the_headers() -> None:
 
 
 def test_time_for_earlier_agents_is_asked_for_by_itself() -> None:
-    async def work() -> Mutations:
+    async def work() -> Result:
         raise AssertionError("not run")
 
     response = pb.ProcessingResponse.FromString(encode(Finish(Unfinished(7.25, work))))

@@ -19,6 +19,7 @@ from extproc.stream.events import (
     ResponseBody,
     ResponseHeaders,
     ResponseTrailers,
+    Result,
     Screened,
     Unfinished,
 )
@@ -31,7 +32,7 @@ ROUTED = Mutations(set_headers=(("x-outerloop-agent", "a"),), reroute=True)
 REFUSED = Reject(400, "invalid_request", "no")
 
 
-async def work() -> Mutations:
+async def work() -> Result:
     raise AssertionError("the machine does no work")
 
 

@@ -24,6 +24,7 @@ def worker_settings(tmp_path: Path) -> Callable[..., WorkerSettings]:
         snapshot.write_text(yaml)
         return WorkerSettings(
             snapshot=snapshot,
+            folder=tmp_path,
             file="outerloop.yaml",
             bind=tuple(PipeAddress(str(tmp_path / f"w{index}.sock")) for index in range(workers)),
             egress=None,

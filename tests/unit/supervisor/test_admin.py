@@ -65,3 +65,14 @@ async def test_a_taken_address_is_a_start_error(
     _, address = served
     with pytest.raises(StartError, match=rf"{address.port} \(admin\)"):
         await AdminServer(Stack(worker_settings())).start(address)
+
+
+async def test_metrics_and_decisions_of_all_workers(served: tuple[Stack, SocketAddress]) -> None:
+    _, address = served
+    assert await get(address, "/decisions") == (200, [])
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}/metrics") as response,
+    ):
+        assert response.status == 200
+        assert response.headers["content-type"].startswith("text/plain")

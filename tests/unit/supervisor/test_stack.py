@@ -74,6 +74,6 @@ def test_a_workers_command_line_names_its_address(
     worker_settings: Callable[..., WorkerSettings],
 ) -> None:
     settings = worker_settings(workers=2)
-    first, second = (worker_command(settings, address) for address in settings.bind)
+    first, second = (worker_command(settings, index) for index in range(2))
     assert first != second
     assert str(settings.bind[1]) in second

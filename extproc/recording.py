@@ -1,0 +1,54 @@
+"""What is recorded of each request, and the Protocol of who records it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+from extproc.errors import Reject
+from extproc.http import Answer, Mutations
+from extproc.plan import Decision
+
+
+class Outcome(enum.StrEnum):
+    """How our part of a request ended."""
+
+    ROUTED = "routed"
+    REJECTED = "rejected"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request: never its content. `listener` is empty where none was found."""
+
+    request_id: str
+    listener: str
+    outcome: Outcome
+    decision: Decision | None = None
+
+
+_SERVER_ERROR = 500
+
+
+def outcome_of(result: Mutations | Reject | Answer | None) -> Outcome:
+    """Name how a request ended; None is one that was given up."""
+    if result is None:
+        return Outcome.CANCELLED
+    if not isinstance(result, Reject):
+        return Outcome.ROUTED
+    return Outcome.ERROR if result.status >= _SERVER_ERROR else Outcome.REJECTED
+
+
+class Recorder(Protocol):
+    """Keeps records. Called on the request path: must not wait."""
+
+    def begin(self) -> None:
+        """A request is being decided from now on."""
+        ...
+
+    def end(self, record: Record) -> None:
+        """The request that began is decided; called once for each `begin`."""
+        ...

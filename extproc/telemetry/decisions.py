@@ -1,0 +1,60 @@
+"""The last decisions of one worker, as `/decisions` shows them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+from extproc.plan import Decision
+from extproc.recording import Record
+
+
+class Decisions:
+    """Keeps the last `limit` decisions; never a prompt."""
+
+    def __init__(self, limit: int) -> None:
+        self._kept: deque[tuple[float, Record]] = deque(maxlen=limit)
+
+    def begin(self) -> None:
+        """Nothing is known of a request that has just come."""
+
+    def end(self, record: Record) -> None:
+        """Keep a request that was decided."""
+        if record.decision is not None:
+            self._kept.append((time.time(), record))
+
+    def newest_first(self) -> list[dict[str, Any]]:
+        """Return the decisions as JSON objects."""
+        return [
+            _describe(when, record, record.decision)
+            for when, record in reversed(self._kept)
+            if record.decision is not None
+        ]
+
+
+def _describe(when: float, record: Record, decision: Decision) -> dict[str, Any]:
+    plan = decision.plan
+    return {
+        "time": datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds"),
+        "request_id": record.request_id,
+        "listener": record.listener,
+        "outcome": record.outcome.value,
+        "agent": decision.agent,
+        "plan": list(plan.agents),
+        "source": plan.source.value,
+        "cached": decision.cached,
+        "confidence": round(plan.confidence, 4),
+        "scores": {agent: round(score, 4) for agent, score in plan.scores.items()},
+        "ms": round(decision.milliseconds, 3),
+        "steps": [
+            {
+                "agent": step.agent,
+                "outcome": step.outcome.value,
+                "status": step.status,
+                "ms": round(step.milliseconds, 3),
+            }
+            for step in decision.steps
+        ],
+    }

@@ -1,0 +1,84 @@
+"""Prometheus metrics of one worker, in files that the supervisor adds up over all workers.
+
+`PROMETHEUS_MULTIPROC_DIR` must be set before this module is imported: so counts survive the
+worker that made them. Labels take values from the configuration alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from extproc.plan import StepRecord
+from extproc.recording import Record
+
+_DECISION_BUCKETS: Final = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+_STEP_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+_REQUESTS: Final = Counter(
+    "outerloop_requests_total",
+    "Requests by agent, by who decided, and by how our part of them ended",
+    ("listener", "agent", "source", "outcome"),
+)
+_DECISION: Final = Histogram(
+    "outerloop_decision_seconds",
+    "Time from a whole request to its plan, by who decided",
+    ("strategy",),
+    buckets=_DECISION_BUCKETS,
+)
+_STEP: Final = Histogram(
+    "outerloop_step_seconds",
+    "Calls of agents before the last one of a plan",
+    ("agent", "outcome"),
+    buckets=_STEP_BUCKETS,
+)
+_INFLIGHT: Final = Gauge(
+    "outerloop_inflight_requests",
+    "Requests being decided, or with earlier agents running",
+    multiprocess_mode="livesum",
+)
+
+
+class Metrics:
+    """Counts records."""
+
+    def begin(self) -> None:
+        """One more request is being decided."""
+        _INFLIGHT.inc()
+
+    def end(self, record: Record) -> None:
+        """It is decided."""
+        _INFLIGHT.dec()
+        decision = record.decision
+        agent = decision.agent if decision is not None else ""
+        source = decision.plan.source.value if decision is not None else ""
+        _requests(record.listener, agent, source, record.outcome.value).inc()
+        if decision is not None:
+            _decision(source).observe(decision.milliseconds / 1000)
+            for step in decision.steps:
+                _observe_step(step)
+
+
+def _observe_step(step: StepRecord) -> None:
+    _step(step.agent, step.outcome.value).observe(step.milliseconds / 1000)
+
+
+# Looking a child up costs more than counting; there are as many as agents, not as requests.
+@cache
+def _requests(listener: str, agent: str, source: str, outcome: str) -> Counter:
+    return _REQUESTS.labels(listener, agent, source, outcome)
+
+
+@cache
+def _decision(strategy: str) -> Histogram:
+    return _DECISION.labels(strategy)
+
+
+@cache
+def _step(agent: str, outcome: str) -> Histogram:
+    return _STEP.labels(agent, outcome)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from extproc.recording import Outcome, Record
+from extproc.telemetry.decisions import Decisions
+
+
+def test_the_last_decisions_newest_first(record: Callable[..., Record]) -> None:
+    decisions = Decisions(2)
+    for request_id in ("one", "two", "three"):
+        decisions.begin()
+        decisions.end(record(request_id))
+    assert [each["request_id"] for each in decisions.newest_first()] == ["three", "two"]
+
+
+def test_a_decision_as_it_is_shown(record: Callable[..., Record]) -> None:
+    decisions = Decisions(1)
+    decisions.end(record())
+    [shown] = json.loads(json.dumps(decisions.newest_first()))
+    assert datetime.fromisoformat(shown.pop("time")).tzinfo is not None
+    assert shown == {
+        "request_id": "r",
+        "listener": "main",
+        "outcome": "routed",
+        "agent": "b",
+        "plan": ["a", "b"],
+        "source": "model",
+        "cached": True,
+        "confidence": 0.9877,
+        "scores": {"a": 0.5},
+        "ms": 250.0,
+        "steps": [{"agent": "a", "outcome": "failed", "status": 503, "ms": 1500.0}],
+    }
+
+
+def test_what_was_not_decided_is_not_shown(record: Callable[..., Record]) -> None:
+    decisions = Decisions(2)
+    decisions.end(record(outcome=Outcome.REJECTED, decision=None))
+    assert decisions.newest_first() == []
+
+
+def test_none_are_kept_where_none_are_asked_for(record: Callable[..., Record]) -> None:
+    decisions = Decisions(0)
+    decisions.end(record())
+    assert decisions.newest_first() == []

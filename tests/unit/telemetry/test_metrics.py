@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import REGISTRY
+
+from extproc.recording import Outcome, Record
+from extproc.telemetry.metrics import Metrics
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_a_request_is_counted_with_its_decision_and_steps(record: Callable[..., Record]) -> None:
+    labels = {"listener": "main", "agent": "b", "source": "model", "outcome": "routed"}
+    before = value("outerloop_requests_total", **labels)
+    decisions = value("outerloop_decision_seconds_sum", strategy="model")
+    steps = value("outerloop_step_seconds_sum", agent="a", outcome="failed")
+    metrics = Metrics()
+    metrics.begin()
+    metrics.end(record())
+    assert value("outerloop_requests_total", **labels) == before + 1
+    assert value("outerloop_decision_seconds_sum", strategy="model") == decisions + 0.25
+    assert value("outerloop_step_seconds_sum", agent="a", outcome="failed") == steps + 1.5
+
+
+def test_a_request_without_a_decision_is_counted_too(record: Callable[..., Record]) -> None:
+    labels = {"listener": "", "agent": "", "source": "", "outcome": "rejected"}
+    before = value("outerloop_requests_total", **labels)
+    metrics = Metrics()
+    metrics.begin()
+    metrics.end(record(outcome=Outcome.REJECTED, listener="", decision=None))
+    assert value("outerloop_requests_total", **labels) == before + 1
+
+
+def test_requests_in_flight_come_and_go(record: Callable[..., Record]) -> None:
+    metrics = Metrics()
+    before = value("outerloop_inflight_requests")
+    metrics.begin()
+    assert value("outerloop_inflight_requests") == before + 1
+    metrics.end(record())
+    assert value("outerloop_inflight_requests") == before
