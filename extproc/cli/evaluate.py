@@ -35,6 +35,9 @@ from extproc.orchestrator.factory import Strategies
 _AT_ONCE: Final = 8
 """Decisions under way together, where a strategy waits for a server."""
 
+_PATIENCE: Final = 600.0
+"""Seconds for an embeddings server to read the agents: what is measured must be its vectors."""
+
 _PIPE_WIDTH: Final = 1000
 """Columns where no terminal gives a width: nothing is cut."""
 
@@ -121,7 +124,7 @@ def _fit(agents: Sequence[AgentInfo], config: Config | None, caller: Caller) -> 
         embedded = Embedded(agents, max_agents=OrchestratorConfig().max_agents)
         return Fitted(ids, embedded, embedded)
     try:
-        return Fitted(ids, *Strategies(config, caller).make(agents))
+        return Fitted(ids, *Strategies(config, caller, patience=_PATIENCE).make(agents))
     except ValueError as error:
         raise Failure(str(error), FAULTS) from error
 

@@ -53,7 +53,8 @@ def loads(
     said = {fault.path for fault in translation.errors}
     unsaid = (fault for fault in validated.errors if fault.path not in said)
     all_errors = in_order((*translation.errors, *errors, *unsaid))
-    all_warnings = in_order((*translation.warnings, *warnings, *pending_warnings(tree, file)))
+    warnings += [*validated.warnings, *pending_warnings(tree, file)]
+    all_warnings = in_order((*translation.warnings, *warnings))
     if all_errors:
         raise ConfigError(all_errors, all_warnings)
     return Loaded(without_disabled(validated.config), all_warnings)

@@ -32,8 +32,6 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "agents[].headers": (),
     "agents[].forward_authorization": (),
     "filters": (),
-    "orchestrator.strategy": ("embedded", "model", "cascade"),
-    "orchestrator.embeddings": (),
     "orchestrator.avoid_unavailable": (),
     "listeners[].tls": (),
     "listeners[].on_unavailable": ("reject",),

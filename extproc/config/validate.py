@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from extproc.config.checks.agents import check_agents
-from extproc.config.checks.filters import check_filters, check_orchestrator
+from extproc.config.checks.filters import check_filters
 from extproc.config.checks.finding import Finding
 from extproc.config.checks.listeners import Ids, check_listeners
+from extproc.config.checks.orchestrator import check_orchestrator
 from extproc.config.faults import Fault, Location, path_text
 from extproc.config.messages import explain, locate
 from extproc.config.model.agents import Agent
@@ -28,6 +29,7 @@ class Validated:
 
     config: Config
     errors: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
 
 
 class _DraftListener(Listener):
@@ -57,15 +59,18 @@ def validate(tree: Node, blank: frozenset[Location], file: str, base_dir: Path) 
     try:
         config = Config.model_validate(known.data(), context=context)
     except ValidationError as error:
-        for each in _details(error, known):
-            if not any(_stands_in(location, each["loc"]) for location in blank):
-                errors.append(explain(known, each, file))
-            if each["type"] != "extra_forbidden":
-                faulty.add(_written(known, each["loc"]))
+        for detail in _details(error, known):
+            if not any(_stands_in(location, detail["loc"]) for location in blank):
+                errors.append(explain(known, detail, file))
+            if detail["type"] != "extra_forbidden":
+                faulty.add(_written(known, detail["loc"]))
         config, known = _draft(known, context)
     findings = _findings(config, known, _ids(tree, "agents"), _ids(tree, "filters"))
-    errors += [_fault(each, known, file) for each in findings if not _is_void(each, known, faulty)]
-    return Validated(config, tuple(errors))
+    warnings: list[Fault] = []
+    for each in findings:
+        if not _is_void(each, known, faulty):
+            (warnings if each.is_warning else errors).append(_fault(each, known, file))
+    return Validated(config, tuple(errors), tuple(warnings))
 
 
 def _draft(tree: Node, context: dict[str, Any]) -> tuple[Config, Node]:

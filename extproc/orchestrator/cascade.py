@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from extproc.orchestrator.api import Orchestrator, Question
 from extproc.plan import Plan
 
@@ -17,6 +19,9 @@ class Cascade:
     async def decide(self, question: Question) -> Plan:
         """Return the plan of who was asked last. Raises `OrchestratorFailed` as `remote` does."""
         plan = await self._local.decide(question)
-        if plan.confidence >= self._min_confidence:
-            return plan
-        return await self._remote.decide(question)
+        sure, bar = plan.confidence, self._min_confidence
+        if sure >= bar:
+            return replace(plan, reason=f"no server was asked: confidence {sure:.2f} >= {bar:g}")
+        asked = await self._remote.decide(question)
+        why = f"a server was asked: embedded confidence {sure:.2f} < {bar:g}"
+        return replace(asked, reason="; ".join(filter(None, (why, asked.reason))))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 from extproc.calls import Caller
-from extproc.config.model.orchestrator import Server
 from extproc.config.model.root import Config
 from extproc.config.targets import EMBEDDINGS, MODEL, targets
 from extproc.orchestrator.api import AgentInfo, Orchestrator
@@ -21,3 +20,71 @@ from extproc.orchestrator.embeddings import (
     cache_folder,
 )
 from extproc.orchestrator.model import ModelStrategy
+
+
+class Strategies:
+    """Makes the strategy of each listener of one configuration.
+
+    `patience` is how many seconds the first decisions wait for an embeddings server to read the
+    agents; by default no longer than for a turn.
+    """
+
+    def __init__(self, config: Config, caller: Caller, *, patience: float | None = None) -> None:
+        self._orchestrator = config.orchestrator
+        self._max_bytes = config.limits.max_response_bytes
+        self._targets = targets(config)
+        self._caller = caller
+        self._patience = patience
+
+    def make(self, agents: Sequence[AgentInfo]) -> tuple[Orchestrator, Orchestrator | None]:
+        """Return the strategy, and the one that decides earlier turns again (see `Decider`).
+
+        Raises ValueError where a prompt file cannot be used, or a server is missing.
+        """
+        kind, asked = self._orchestrator.chosen_strategy, self._orchestrator.asked
+        if kind == "model":
+            return self._model(agents), None
+        embedded = Embedded(agents, max_agents=self._orchestrator.max_agents)
+        if asked is None:
+            return embedded, embedded
+        remote = self._model(agents) if asked == MODEL else self._embeddings(agents, embedded)
+        if kind == "cascade":
+            remote = Cascade(embedded, remote, self._orchestrator.min_confidence)
+        return remote, embedded
+
+    def _model(self, agents: Sequence[AgentInfo]) -> Orchestrator:
+        server = self._orchestrator.model
+        if server is None:
+            raise ValueError("orchestrator.model: the strategy needs a server")
+        return ModelStrategy(
+            agents,
+            server,
+            self._targets[MODEL],
+            self._caller,
+            max_agents=self._orchestrator.max_agents,
+            max_bytes=self._max_bytes,
+        )
+
+    def _embeddings(self, agents: Sequence[AgentInfo], local: Embedded) -> Orchestrator:
+        return EmbeddingsStrategy(
+            agents,
+            local,
+            self._embedder,
+            VectorCache(cache_folder(os.environ), self._embedder.identity),
+            max_agents=self._orchestrator.max_agents,
+            patience=self._embedder.timeout if self._patience is None else self._patience,
+        )
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        """One for all listeners: they share what is known of the server."""
+        server = self._orchestrator.embeddings
+        if server is None:
+            raise ValueError("orchestrator.embeddings: the strategy needs a server")
+        return Embedder(
+            server,
+            self._targets[EMBEDDINGS],
+            self._caller,
+            max_bytes=self._max_bytes,
+            clock=time.monotonic,
+        )

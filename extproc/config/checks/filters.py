@@ -1,4 +1,4 @@
-"""Checks of `filters` and `orchestrator`."""
+"""Checks of `filters`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,3 @@ def check_filters(config: Config) -> Iterator[Finding]:
             message = f"a filter of type {each.type} has no `{other}`"
             needed_type = ("filters", index, "type")
             yield Finding(("filters", index, other), message, at_key=True, needs=(needed_type,))
-
-
-def check_orchestrator(config: Config) -> Iterator[Finding]:
-    """Check that the strategy has the server it asks."""
-    orchestrator = config.orchestrator
-    servers = {
-        "model": orchestrator.model,
-        "embeddings": orchestrator.embeddings,
-        "cascade": orchestrator.model or orchestrator.embeddings,
-    }
-    strategy = orchestrator.strategy
-    if strategy in servers and servers[strategy] is None:
-        needed = "model" if strategy == "cascade" else strategy
-        message = f"the strategy {strategy} needs a server: set orchestrator.{needed}"
-        needs = (("orchestrator", "model"), ("orchestrator", "embeddings"))
-        yield Finding(("orchestrator", "strategy"), message, needs=needs)

@@ -14,13 +14,15 @@ class Finding:
     """A fault at a location of the checked tree.
 
     Messages quote a value only as it is written in the file. `needs` are locations that the
-    finding says to be empty: it is void where a faulty value stands in one of them.
+    finding says to be empty: it is void where a faulty value stands in one of them. A file with
+    an `is_warning` can be used all the same.
     """
 
     location: Location
     message: str
     at_key: bool = False
     needs: tuple[Location, ...] = ()
+    is_warning: bool = False
 
 
 def unknown(tree: Node, location: Location, section: str) -> Finding:

@@ -160,7 +160,9 @@ def parse_secret(value: SecretStr) -> SecretStr:
 
 
 def parse_ip_address(value: str) -> str:
-    """Check an address to listen on. Raises ValueError."""
+    """Check an address to listen on; `localhost` is 127.0.0.1. Raises ValueError."""
+    if value == "localhost":
+        return "127.0.0.1"
     try:
         ipaddress.ip_address(value)
     except ValueError:

@@ -10,7 +10,7 @@ from extproc.orchestrator.embedded.index import agent_texts
 from extproc.orchestrator.embedded.planner import AgentMatch, Planner
 from extproc.orchestrator.embedded.spelling import Spelling
 from extproc.orchestrator.embedded.text import spoken_words
-from extproc.orchestrator.embedded.turn import read_turn
+from extproc.orchestrator.embedded.turn import Turn, read_turn
 from extproc.plan import Plan, Source
 
 
@@ -41,10 +41,14 @@ class Embedded:
 
     def plan(self, question: Question) -> Plan:
         """Decide at once: only arithmetic, nothing is waited for."""
-        turn = read_turn(question.conversation, self._spelling)
+        turn = self.read(question)
         return self._planner.plan(question, turn, self._table(turn.texts))
+
+    def read(self, question: Question) -> Turn:
+        """Return the turn that is decided, slips in the agents' words corrected."""
+        return read_turn(question.conversation, self._spelling)
 
     def explain(self, question: Question) -> list[AgentMatch]:
         """Return what speaks for each agent, allowed or not, the best first."""
-        turn = read_turn(question.conversation, self._spelling)
+        turn = self.read(question)
         return self._planner.explain(turn, self._table(turn.texts))

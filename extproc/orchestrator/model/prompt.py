@@ -6,38 +6,24 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from extproc.config.prompt_template import CONVERSATION, PLACEHOLDER, check_template
 from extproc.conversation import Message
 from extproc.orchestrator.api import AgentInfo
 
-_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_]+)\}")
-_CONVERSATION: Final = "conversation"
 _EXAMPLES_BUDGET: Final = 8_000
 _MOST_EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text with placeholders: `{conversation}` and at least one of `ROUTE_FORMATS`.
-
-    Other braces stand for themselves. Raises ValueError for a placeholder that is missing or
-    unknown.
-    """
+    """A text with placeholders, as `prompt_template` describes it. Raises ValueError otherwise."""
 
     text: str
 
     def __post_init__(self) -> None:
-        found = set(_PLACEHOLDER.findall(self.text))
-        unknown = sorted(found - {_CONVERSATION, *ROUTE_FORMATS})
-        if unknown:
-            known = ", ".join(f"{{{name}}}" for name in (_CONVERSATION, *ROUTE_FORMATS))
-            raise ValueError(f"unknown placeholder {{{unknown[0]}}}; known are {known}")
-        if _CONVERSATION not in found:
-            raise ValueError("the placeholder {conversation} is missing")
-        if not found & ROUTE_FORMATS.keys():
-            raise ValueError("the placeholder {routes} is missing")
+        check_template(self.text)
 
     def render(self, agents: Sequence[AgentInfo], messages: Iterable[Message]) -> str:
         """Fill in the agents and the conversation, each in JSON, so that no text ends early."""
@@ -45,21 +31,11 @@ class Prompt:
         # In one pass: a description or a message may look like a placeholder.
         def value(match: re.Match[str]) -> str:
             name = match[1]
-            if name == _CONVERSATION:
+            if name == CONVERSATION:
                 return _conversation(messages)
             return ROUTE_FORMATS[name](agents)
 
-        return _PLACEHOLDER.sub(value, self.text)
-
-
-def read_prompt(path: str) -> Prompt:
-    """Read a prompt file, UTF-8, every byte of which counts. Raises ValueError."""
-    try:
-        return Prompt(Path(path).read_bytes().decode())
-    except OSError as error:
-        raise ValueError(f"cannot read the prompt file: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("the prompt file is not UTF-8") from None
+        return PLACEHOLDER.sub(value, self.text)
 
 
 def _json(value: object, indent: int | None = None) -> str:

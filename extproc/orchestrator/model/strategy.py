@@ -8,9 +8,10 @@ from typing import Final
 
 from extproc.calls import Caller, Target
 from extproc.config.model.orchestrator import ModelServer
+from extproc.config.prompt_template import read_template
 from extproc.orchestrator.api import AgentInfo, Question
 from extproc.orchestrator.model.answer import parse_answer
-from extproc.orchestrator.model.prompt import DEFAULT_PROMPT, read_prompt
+from extproc.orchestrator.model.prompt import DEFAULT_PROMPT, Prompt
 from extproc.orchestrator.model.request import build_request
 from extproc.orchestrator.model.server import ChatServer
 from extproc.orchestrator.window import window
@@ -40,7 +41,7 @@ class ModelStrategy:
     ) -> None:
         self._agents = tuple(agents)
         self._model = config.name
-        self._prompt = read_prompt(config.prompt_file) if config.prompt_file else DEFAULT_PROMPT
+        self._prompt = _prompt(config.prompt_file)
         self._max_agents = max_agents
         self._server = ChatServer(config, target, caller, max_bytes=max_bytes, clock=clock)
 
@@ -70,3 +71,7 @@ class ModelStrategy:
         )
         chosen = parse_answer(body, [agent.id for agent in agents])
         return Plan(chosen[: self._max_agents], Source.MODEL, CONFIDENCE)
+
+
+def _prompt(file: str | None) -> Prompt:
+    return Prompt(read_template(file)) if file is not None else DEFAULT_PROMPT

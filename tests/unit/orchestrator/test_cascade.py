@@ -35,3 +35,16 @@ async def test_a_server_that_cannot_decide_is_not_hidden(scripted: Any) -> None:
     cascade = Cascade(scripted(HERE), scripted(OrchestratorFailed("refused")), 0.9)
     with pytest.raises(OrchestratorFailed):
         await cascade.decide(QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("bar", "reason"),
+    [
+        (0.6, "no server was asked: confidence 0.60 >= 0.6"),
+        (0.7, "a server was asked: embedded confidence 0.60 < 0.7; too slow"),
+    ],
+)
+async def test_it_says_why(bar: float, reason: str, scripted: Any) -> None:
+    remote = scripted(Plan(("b",), Source.EMBEDDED, 0.6, reason="too slow"))
+    plan = await Cascade(scripted(HERE), remote, bar).decide(QUESTION)
+    assert plan.reason == reason

@@ -34,27 +34,3 @@ filters:
         "type mcp has no `use`",
         "the same id as filters[0].id",
     )
-
-
-@pytest.mark.parametrize(
-    ("strategy", "needed"),
-    [("model", "model"), ("embeddings", "embeddings"), ("cascade", "model")],
-)
-def test_a_strategy_has_the_server_it_asks(
-    expect_errors: Callable[..., None], strategy: str, needed: str
-) -> None:
-    expect_errors(REST + f"orchestrator: {{strategy: ►{strategy}}}", f"set orchestrator.{needed}")
-
-
-@pytest.mark.parametrize(
-    "orchestrator",
-    [
-        "{strategy: embedded}",
-        "{strategy: model, model: {url: 'http://h', name: m}}",
-        "{strategy: cascade, model: {url: 'http://h', name: m}}",
-        "{strategy: embeddings, embeddings: {url: 'http://h', name: m}}",
-        "{strategy: cascade, embeddings: {url: 'http://h', name: m}}",
-    ],
-)
-def test_strategies_that_can_work(read: Callable[..., object], orchestrator: str) -> None:
-    read(REST + f"orchestrator: {orchestrator}")

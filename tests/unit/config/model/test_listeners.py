@@ -34,7 +34,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     [
         {"agents": []},
         {"port": 65536},
-        {"address": "localhost"},
+        {"address": "nowhere"},
         {"type": "model"},
         {"tls": {"certificate": "c.pem"}},
         {"rules": [{"agents": []}]},

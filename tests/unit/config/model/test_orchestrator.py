@@ -33,3 +33,26 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 def test_values_without_a_meaning_are_refused(keys: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OrchestratorConfig.model_validate(keys)
+
+
+SERVER = {"url": "http://h", "name": "m"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "strategy", "asked"),
+    [
+        ({}, "embedded", None),
+        ({"model": SERVER}, "cascade", "model"),
+        ({"embeddings": SERVER}, "cascade", "embeddings"),
+        ({"model": SERVER, "embeddings": SERVER}, "cascade", "model"),
+        ({"strategy": "embedded", "model": SERVER}, "embedded", None),
+        ({"strategy": "model", "model": SERVER}, "model", "model"),
+        ({"strategy": "embeddings", "model": SERVER}, "embeddings", "embeddings"),
+        ({"strategy": "cascade", "embeddings": SERVER}, "cascade", "embeddings"),
+    ],
+)
+def test_a_server_that_is_named_is_asked_unless_the_strategy_says_otherwise(
+    keys: dict[str, Any], strategy: str, asked: str | None
+) -> None:
+    orchestrator = OrchestratorConfig.model_validate(keys)
+    assert (orchestrator.chosen_strategy, orchestrator.asked) == (strategy, asked)

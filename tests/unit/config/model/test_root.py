@@ -47,7 +47,7 @@ def test_every_key_is_described() -> None:
         {"limits": {"max_request_bytes": "2GiB"}},
         {"limits": {"decompress": ["rot13"]}},
         {"observability": {"access_log": ""}},
-        {"admin": {"address": "localhost"}},
+        {"admin": {"address": "nowhere"}},
         {"egress": {"url": "h:80"}},
         {"tracing": {"random_sampling": 101}},
     ],

@@ -204,10 +204,14 @@ def test_secrets_are_not_written() -> None:
 
 @pytest.mark.parametrize(
     ("value", "fine"),
-    [("127.0.0.1", True), ("::", True), ("localhost", False), ("", False), ("127.0.0.1:80", False)],
+    [("127.0.0.1", True), ("::", True), ("nowhere", False), ("", False), ("127.0.0.1:80", False)],
 )
 def test_addresses(value: str, fine: bool) -> None:
     assert accepts(types.IpAddress, value) is fine
+
+
+def test_localhost_is_an_address_too() -> None:
+    assert types.parse_ip_address("localhost") == "127.0.0.1"
 
 
 def test_paths_start_at_the_folder_of_the_file() -> None:
