@@ -7,6 +7,7 @@ import zlib
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from extproc.address import Address, PipeAddress
 from extproc.calls import Call, CallFailed, Response, Target
@@ -36,7 +37,11 @@ class Egress:
             # Nothing of one call may show up in another.
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            headers={"user-agent": "outerloop", "accept-encoding": "identity"},
+            headers={
+                "user-agent": "outerloop",
+                "accept-encoding": "identity",
+                "content-type": "application/json",
+            },
             max_line_size=_MAX_HEADER,
             max_field_size=_MAX_HEADER,
         )
@@ -57,15 +62,12 @@ class Egress:
             raise CallFailed(f"{target}: {type(error).__name__}") from error
 
     async def _post(self, call: Call) -> Response:
-        headers = {
-            "content-type": "application/json",
-            HEADER_TARGET: call.target.name,
-            **dict(call.headers),
-        }
+        headers = [(name, _as_sent(value)) for name, value in call.headers]
         async with self._session.post(
-            self._base(call.target) + call.path,
+            # Encoded already: an agent must see the path and query that the client wrote.
+            URL(self._base(call.target) + _as_sent(call.path), encoded=True),
             data=call.body,
-            headers=headers,
+            headers=[*headers, (HEADER_TARGET, call.target.name)],
             allow_redirects=False,
         ) as response:
             body = await _read(response, call)
@@ -82,6 +84,17 @@ class Egress:
         if isinstance(self._via, PipeAddress):
             return "http://egress"
         return f"http://{self._via}"
+
+
+def _as_sent(text: str) -> str:
+    """Return text in latin-1 (see `Headers`) so that aiohttp, which writes UTF-8, sends its bytes.
+
+    What is not UTF-8 is sent as UTF-8 of the same characters: aiohttp can send nothing else.
+    """
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 async def _read(response: aiohttp.ClientResponse, call: Call) -> bytes:

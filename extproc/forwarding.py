@@ -37,12 +37,21 @@ _GATEWAYS: Final = ("x-outerloop-", "x-envoy-")
 
 
 def forwarded(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the client's headers that an agent gets, credentials among them."""
+    """Yield the client's headers that an agent gets, credentials among them.
+
+    As Envoy does for the last agent, the host that the client asked for goes on beside the
+    agent's own.
+    """
+    host = None
     for name, value in headers:
+        if name == ":authority":
+            host = value
         if name.startswith((":", *_GATEWAYS)):
             continue
         if name not in _OF_THE_CONNECTION and name not in _SET_ANEW:
             yield name, value
+    if host is not None:
+        yield "x-forwarded-host", host
 
 
 def passed_loops(value: str | None) -> int:

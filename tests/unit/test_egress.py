@@ -69,6 +69,35 @@ async def test_a_call_straight_to_the_target(serve: Serve, direct: Egress) -> No
     assert "cookie" not in second.headers
 
 
+async def test_headers_and_path_go_out_as_they_are(serve: Serve, direct: Egress) -> None:
+    seen: list[web.Request] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.Response()
+
+    utf8 = "José".encode().decode("latin-1")
+    headers = (("x-many", "1"), ("x-many", "2"), ("x-name", utf8), ("content-type", "text/json"))
+    path = "/base/v1/x?a=%2F%7e&b=1+2&b=%C3%A9&d=/?"
+    target = Target("model", parse_origin(f"http://127.0.0.1:{await serve(handler)}"))
+    await direct(Call(target, path, b"{}", 20.0, 1000, headers))
+    [request] = seen
+    assert request.raw_path == path
+    sent = [(name.lower(), value) for name, value in request.raw_headers]
+    assert [value for name, value in sent if name == b"x-many"] == [b"1", b"2"]
+    assert dict(sent)[b"x-name"] == "José".encode()
+    assert [value for name, value in sent if name == b"content-type"] == [b"text/json"]
+
+
+async def test_a_header_that_is_no_utf8_becomes_it(serve: Serve, direct: Egress) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text=request.headers["x-name"])
+
+    target = Target("model", parse_origin(f"http://127.0.0.1:{await serve(handler)}"))
+    response = await direct(Call(target, "/", b"{}", 20.0, 1000, (("x-name", "Jos\xe9"),)))
+    assert response.body.decode() == "José"
+
+
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
 async def test_a_call_through_the_listener_names_its_route(
     kind: str, serve: Serve, tmp_path: Path

@@ -18,7 +18,6 @@ def test_what_goes_on_and_what_ends_here() -> None:
     ]
     ends_here = [
         (":method", "POST"),
-        (":authority", "h"),
         ("host", "h"),
         ("connection", "close"),
         ("te", "trailers"),
@@ -37,6 +36,14 @@ def test_what_goes_on_and_what_ends_here() -> None:
     )
     assert list(forwarded(goes_on)) == goes_on
     assert not list(forwarded(ends_here))
+
+
+def test_the_host_that_was_asked_goes_on_beside_the_agents() -> None:
+    asked = [(":authority", "desk.example"), ("x-forwarded-host", "www.example")]
+    assert list(forwarded(asked)) == [
+        ("x-forwarded-host", "www.example"),
+        ("x-forwarded-host", "desk.example"),
+    ]
 
 
 @pytest.mark.parametrize(
