@@ -28,14 +28,19 @@ class Rule:
         )
 
 
-def compile_rules(rules: Sequence[RuleConfig], offered: Container[str]) -> tuple[Rule, ...]:
-    """Return the rules of a listener, in order. `allow` narrows what is `offered`, no more."""
+def compile_rules(
+    rules: Sequence[RuleConfig], offered: Container[str], max_agents: int
+) -> tuple[Rule, ...]:
+    """Return the rules of a listener, in order.
+
+    `allow` narrows what is `offered`, no more. `max_agents` cuts plans from the end.
+    """
     return tuple(
         Rule(
             method=rule.when.method,
             path=rule.when.path,
             headers=tuple(rule.when.headers.items()),
-            agents=rule.agents or (),
+            agents=(rule.agents or ())[:max_agents],
             allow=tuple(agent for agent in rule.allow or () if agent in offered),
         )
         for rule in rules

@@ -77,7 +77,7 @@ def _decider(
         default=next((agent.id for agent in listener.agents if agent.default), offered[0]),
         strategy=strategy,
         local=local,
-        rules=compile_rules(listener.rules, offered),
+        rules=compile_rules(listener.rules, offered, orchestrator.max_agents),
         session_header=orchestrator.session.header,
         decisions=Memory(entries, orchestrator.cache.ttl.total_seconds()),
         sessions=Memory(entries, None),

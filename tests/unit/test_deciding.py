@@ -40,7 +40,7 @@ def request(**headers: str) -> HttpRequest:
 
 
 def rules(*documents: dict[str, Any]) -> tuple[Rule, ...]:
-    return compile_rules([RuleConfig.model_validate(each) for each in documents], "abc")
+    return compile_rules([RuleConfig.model_validate(each) for each in documents], "abc", 3)
 
 
 def by_words(question: Question) -> Plan:

@@ -14,7 +14,7 @@ REQUEST = HttpRequest(
 
 
 def matches(**when: object) -> bool:
-    [rule] = compile_rules([RuleConfig.model_validate({"when": when, "agents": ["a"]})], ())
+    [rule] = compile_rules([RuleConfig.model_validate({"when": when, "agents": ["a"]})], (), 3)
     return rule.matches(REQUEST)
 
 
@@ -54,6 +54,7 @@ def test_the_first_rule_that_matches_counts() -> None:
             RuleConfig.model_validate({"agents": ["d"]}),
         ],
         offered=("a", "b", "c"),
+        max_agents=3,
     )
     found = first_match(rules, REQUEST)
     assert found is rules[1]
@@ -62,5 +63,12 @@ def test_the_first_rule_that_matches_counts() -> None:
 
 
 def test_allow_offers_nothing_that_the_listener_does_not() -> None:
-    [rule] = compile_rules([RuleConfig.model_validate({"allow": ["z", "b"]})], offered=("a", "b"))
+    rules = [RuleConfig.model_validate({"allow": ["z", "b"]})]
+    [rule] = compile_rules(rules, offered=("a", "b"), max_agents=3)
     assert rule.allow == ("b",)
+
+
+def test_a_plan_is_cut_from_the_end() -> None:
+    rules = [RuleConfig.model_validate({"agents": ["a", "b", "c"]})]
+    [rule] = compile_rules(rules, offered=(), max_agents=2)
+    assert rule.agents == ("a", "b")

@@ -33,6 +33,7 @@ def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
         yield from _default(listener, location, ids)
         yield from _filters(listener, location, tree, ids)
         yield from _rules(listener, location, tree, ids)
+        yield from _long_plans(listener, location, config.orchestrator.max_agents, ids)
 
 
 def _addresses(config: Config) -> Iterator[Finding]:
@@ -123,3 +124,15 @@ def _reach(rule: Rule, listener: Listener, where: Location, ids: Ids) -> Iterato
         message = "allows no enabled agent of this listener"
         needs = ((*where, "allow"), (*where[:-2], "agents"))
         yield Finding((*where, "allow"), message, at_key=True, needs=needs)
+
+
+def _long_plans(
+    listener: Listener, location: Location, max_agents: int, ids: Ids
+) -> Iterator[Finding]:
+    for index, rule in enumerate(listener.rules):
+        where = (*location, "rules", index, "agents")
+        extra = [agent for agent in rule.agents or () if agent not in ids.disabled][max_agents:]
+        if extra:
+            message = f"never gets to {', '.join(extra)}: orchestrator.max_agents is {max_agents}"
+            needs = (("orchestrator", "max_agents"), where)
+            yield Finding(where, message, at_key=True, needs=needs, is_warning=True)

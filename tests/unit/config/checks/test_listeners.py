@@ -174,3 +174,11 @@ listeners:
         "all agents of this rule are disabled",
         "allows no enabled agent of this listener",
     )
+
+
+def test_a_rule_with_more_agents_than_a_plan_may_have(
+    expect_warnings: Callable[..., None],
+) -> None:
+    rest = listener("rules: [{►agents: [flight, sleeping, weather]}, {agents: [weather]}], ")
+    expect_warnings(f"{rest}orchestrator: {{max_agents: 1}}", "never gets to weather")
+    expect_warnings(f"{rest}orchestrator: {{max_agents: 2}}".replace("►", ""))
