@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,6 +15,8 @@ from extproc.orchestrator.api import Orchestrator, Question
 from extproc.orchestrator.history import Messages, author, previous_agent
 from extproc.plan import Plan, Source
 from extproc.rules import Rule, first_match
+
+log = logging.getLogger(__name__)
 
 _WINDOW: Final = 16
 """Messages of user and assistant that a decision may depend on."""
@@ -67,13 +70,16 @@ class Decider:
     async def _plan(
         self, rule: Rule | None, session: Session | None, conversation: Conversation
     ) -> tuple[Plan, bool]:
+        number = self.rules.index(rule) + 1 if rule is not None else 0
         if rule is not None and rule.agents:
-            return Plan(rule.agents, Source.RULE), False
+            return Plan(rule.agents, Source.RULE, reason=f"rule {number} names it"), False
         allowed = rule.allow if rule is not None else self.agents
         if conversation.model in allowed:
-            return Plan((conversation.model,), Source.EXPLICIT), False
+            plan = Plan((conversation.model,), Source.EXPLICIT, reason="`model` names the agent")
+            return plan, False
         if len(allowed) == 1:
-            return Plan(allowed, Source.SINGLE), False
+            why = f"rule {number} allows no other" if rule is not None else "there is no other"
+            return Plan(allowed, Source.SINGLE, reason=why), False
         if conversation.is_continuation:
             known = _of_this_turn(conversation, allowed, session)
             if known is not None:
@@ -90,7 +96,8 @@ class Decider:
         """Ask the strategy about the turn, unless the same was decided before."""
         turn = conversation.turn
         if turn is None:
-            return self._settle(Plan((), Source.DEFAULT, confidence=0.0), allowed), False
+            nothing = Plan((), Source.DEFAULT, confidence=0.0, reason="no user speaks")
+            return self._settle(nothing, allowed), False
         messages = conversation.messages[: turn + 1]
         previous = session.agent if session is not None else None
         key = _key(messages, allowed, previous)
@@ -103,11 +110,12 @@ class Decider:
                 plan = await self.strategy.decide(
                     self._question(conversation, messages, allowed, previous)
                 )
-            except OrchestratorFailed:
+            except OrchestratorFailed as error:
                 if self.reject_error:
                     raise
-                return Plan((self._default(allowed),), Source.FALLBACK, confidence=0.0), False
-            self.decisions.put(key, plan)
+                return self._fallback(error, allowed), False
+            if plan.lasting:
+                self.decisions.put(key, plan)
         return self._settle(plan, allowed), cached
 
     async def _previous(
@@ -139,7 +147,14 @@ class Decider:
             return plan
         if self.reject_none:
             raise NoAgentFits("no agent fits this conversation")
-        return Plan((self._default(allowed),), Source.DEFAULT, plan.confidence, plan.scores)
+        settled = replace(plan, agents=(self._default(allowed),), source=Source.DEFAULT)
+        return settled.because("no agent fits: the default one gets it")
+
+    def _fallback(self, error: OrchestratorFailed, allowed: tuple[str, ...]) -> Plan:
+        agent = self._default(allowed)
+        log.info("%s: %s gets the request", error.message, agent)
+        reason = f"{error.message}: the default agent gets it"
+        return Plan((agent,), Source.FALLBACK, confidence=0.0, reason=reason)
 
     def _default(self, allowed: tuple[str, ...]) -> str:
         return self.default if self.default in allowed else allowed[0]
@@ -157,10 +172,12 @@ def _of_this_turn(
 ) -> Plan | None:
     """Return the plan of a continuation where it is known who asked for the tools."""
     if session is not None and session.plan.agents[-1] in allowed:
-        return session.plan
+        return replace(session.plan, reason="tool results go to the session's last agent")
     turn = conversation.turn
     agent = author(conversation.messages[0 if turn is None else turn :], allowed)
-    return Plan((agent,), Source.EXPLICIT) if agent is not None else None
+    if agent is None:
+        return None
+    return Plan((agent,), Source.EXPLICIT, reason="tool results go to the agent named before")
 
 
 def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:

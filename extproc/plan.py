@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
@@ -29,7 +29,8 @@ class Plan:
 
     `confidence` (0 to 1) is how sure the source is of the whole plan; `scores` (0 to 1) say how
     well each agent fits, where the source has such figures. `reason` tells a person how it came
-    about, where the source alone does not; it has nothing of the conversation.
+    about, where the source alone does not; it has nothing of the conversation. A plan that is not
+    `lasting` was made in place of a better one, which the next request may get.
     """
 
     agents: tuple[str, ...]
@@ -37,6 +38,11 @@ class Plan:
     confidence: float = 1.0
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
     reason: str = field(default="", compare=False)
+    lasting: bool = field(default=True, compare=False)
+
+    def because(self, reason: str) -> Plan:
+        """Return the plan with one more reason."""
+        return replace(self, reason="; ".join(filter(None, (self.reason, reason))))
 
 
 class StepOutcome(enum.StrEnum):

@@ -14,11 +14,13 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from extproc.address import parse as parse_address
-from extproc.config.load import loads
+from extproc.config.load import ConfigError, loads
+from extproc.config.model.root import Config, Tracing
 from extproc.control import start as start_control
 from extproc.egress import Egress
 from extproc.logs import configure
@@ -29,6 +31,10 @@ from extproc.telemetry.decisions import Decisions
 from extproc.telemetry.metrics import Metrics
 from extproc.telemetry.recorders import Recorders
 
+if TYPE_CHECKING:
+    # An extra, and slow to import: only a file that names a collector needs it.
+    from extproc.telemetry.tracing import OtelTracer
+
 log = logging.getLogger(__name__)
 
 
@@ -38,8 +44,7 @@ def main() -> int:
     configure(options.log_level)
     # Ctrl-C in a terminal is the supervisor's affair.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    uvloop.run(_serve(options))
-    return 0
+    return uvloop.run(_serve(options))
 
 
 def _options() -> argparse.Namespace:
@@ -56,19 +61,24 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     await loop.connect_read_pipe(lambda: _EndOfInput(stop), sys.stdin)
 
-    text = options.snapshot.read_text(encoding="utf-8")
-    base = Path(options.file).parent
-    config = loads(text, options.file, os.environ, base).config
     egress = Egress(parse_address(options.egress) if options.egress is not None else None)
+    try:
+        config = _read(options)
+        tracer = _tracer(config.tracing)
+        runtime = build(config, generation=options.generation, caller=egress, tracer=tracer)
+    except (ConfigError, ValueError) as error:
+        # A file that the configuration names may have changed since it was checked.
+        sys.stderr.write(f"{error}\n")
+        await egress.close()
+        return 1
     decisions = Decisions(config.observability.decisions)
-    pipeline = Pipeline(build(config, generation=options.generation, caller=egress))
-    server = Server(pipeline, Recorders(Metrics(), decisions))
+    server = Server(Pipeline(runtime), Recorders(Metrics(), decisions))
     await server.start(options.bind)
     control = await start_control(options.control, decisions)
     sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
@@ -76,7 +86,25 @@ async def _serve(options: argparse.Namespace) -> None:
     await stop.wait()
     await server.drain(options.notice, options.drain_time)
     await control.cleanup()
+    if tracer is not None:
+        await asyncio.to_thread(tracer.close)
     await egress.close()
+    return 0
+
+
+def _read(options: argparse.Namespace) -> Config:
+    text = options.snapshot.read_text(encoding="utf-8")
+    return loads(text, options.file, os.environ, Path(options.file).parent).config
+
+
+def _tracer(config: Tracing) -> OtelTracer | None:
+    if config.otlp_endpoint is None:
+        return None
+    try:
+        from extproc.telemetry.tracing import OtelTracer, otlp_exporter
+    except ImportError as error:
+        raise ValueError("tracing needs: pip install 'outerloop-extproc[otel]'") from error
+    return OtelTracer(config, otlp_exporter(config.otlp_endpoint))
 
 
 class _EndOfInput(asyncio.Protocol):

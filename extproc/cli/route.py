@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,9 +18,26 @@ from extproc.conversation import Api
 from extproc.egress import Egress
 from extproc.errors import OuterloopError
 from extproc.http import Headers, HttpRequest
+from extproc.orchestrator.api import Question
+from extproc.orchestrator.embedded import Embedded
 from extproc.pipeline import Pipeline
-from extproc.plan import Decision
+from extproc.plan import Decision, Source
 from extproc.runtime import Listener, Runtime, build
+
+_STRATEGIES: Final[Mapping[Source, str]] = {
+    Source.EMBEDDED: "by the built-in strategy",
+    Source.EMBEDDINGS: "by the vectors of the embeddings server",
+    Source.MODEL: "by the answer of the model",
+}
+"""Why, where the strategy that was asked has nothing to add."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    """A decision, and the words that speak for each agent where it was decided by words."""
+
+    decision: Decision
+    matched: Mapping[str, Sequence[str]]
 
 
 def route(
@@ -28,22 +47,35 @@ def route(
     if (text is None) == (messages is None):
         raise Failure("give either TEXT or --messages FILE", USAGE)
     body = _body(text) if text is not None else _body_of(messages)
+    config = read(file).config
     try:
-        decision = asyncio.run(_decide(read(file).config, listener, body))
+        explained = asyncio.run(_decide(config, listener, body))
     except OuterloopError as error:
         raise Failure(error.message, FAULTS) from error
-    click.echo(json.dumps(_as_dict(decision)) if as_json else _as_text(decision))
+    except TimeoutError as error:
+        raise Failure("not decided within the listener's decision_timeout", FAULTS) from error
+    click.echo(json.dumps(_as_dict(explained.decision)) if as_json else _as_text(explained))
 
 
-async def _decide(config: Config, listener: str | None, body: bytes) -> Decision:
+async def _decide(config: Config, name: str | None, body: bytes) -> _Explained:
     egress = Egress()
     try:
-        runtime = build(config, generation=1, caller=egress)
+        runtime = _build(config, egress)
+        listener = _listener(runtime, name)
         request = HttpRequest("POST", Api.CHAT, Headers(), body)
-        decision, _ = await Pipeline(runtime).decide(_listener(runtime, listener), request)
-        return decision
+        decision, conversation = await Pipeline(runtime).decide(listener, request)
+        local = listener.decider.local
+        matches = local.explain(Question(conversation)) if isinstance(local, Embedded) else []
+        return _Explained(decision, {match.agent: match.words for match in matches})
     finally:
         await egress.close()
+
+
+def _build(config: Config, egress: Egress) -> Runtime:
+    try:
+        return build(config, generation=1, caller=egress)
+    except ValueError as error:
+        raise Failure(str(error), FAULTS) from error
 
 
 def _body(text: str) -> bytes:
@@ -72,15 +104,20 @@ def _as_dict(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _as_text(decision: Decision) -> str:
-    plan = decision.plan
+def _as_text(explained: _Explained) -> str:
+    decision, plan = explained.decision, explained.decision.plan
+    why = plan.reason or _STRATEGIES.get(plan.source, "")
     lines = [
         f"plan        {', '.join(plan.agents)}",
         f"source      {plan.source.value}",
+        f"why         {why}",
         f"confidence  {plan.confidence:.2f}",
         f"time        {decision.milliseconds:.2f} ms",
     ]
-    ranked = sorted(plan.scores.items(), key=lambda item: -item[1])
-    width = max((len(agent) for agent in plan.scores), default=0)
-    lines += [f"  {score:.3f}  {agent:<{width}}".rstrip() for agent, score in ranked]
+    if plan.scores:
+        width = max(map(len, plan.scores))
+        lines += ["", f"score  {'agent':<{width}}  matched"]
+    for agent, score in sorted(plan.scores.items(), key=lambda item: -item[1]):
+        words = ", ".join(explained.matched.get(agent, ()))
+        lines.append(f"{score:.3f}  {agent:<{width}}  {words}".rstrip())
     return "\n".join(lines)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from extproc.orchestrator.api import Orchestrator, Question
 from extproc.plan import Plan
 
@@ -21,7 +19,6 @@ class Cascade:
         plan = await self._local.decide(question)
         sure, bar = plan.confidence, self._min_confidence
         if sure >= bar:
-            return replace(plan, reason=f"no server was asked: confidence {sure:.2f} >= {bar:g}")
+            return plan.because(f"no server was asked: confidence {sure:.2f} >= {bar:g}")
         asked = await self._remote.decide(question)
-        why = f"a server was asked: embedded confidence {sure:.2f} < {bar:g}"
-        return replace(asked, reason="; ".join(filter(None, (why, asked.reason))))
+        return asked.because(f"a server was asked: embedded confidence {sure:.2f} < {bar:g}")

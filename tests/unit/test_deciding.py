@@ -107,6 +107,16 @@ async def test_a_strategy_that_cannot_decide(make_decider: MakeDecider, scripted
         await plan_of(make_decider(strategy=failing, reject_error=True), say("x"))
 
 
+async def test_what_failed_is_logged_without_the_conversation(
+    make_decider: MakeDecider, scripted: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    failing = scripted(OrchestratorFailed("the model server answered 500"))
+    plan = await plan_of(make_decider(strategy=failing), say("very secret"))
+    assert caplog.messages == ["the model server answered 500: b gets the request"]
+    assert plan.reason == "the model server answered 500: the default agent gets it"
+
+
 async def test_where_no_user_speaks_there_is_nothing_to_ask(
     make_decider: MakeDecider, scripted: Any
 ) -> None:
@@ -207,6 +217,53 @@ class TestMemory:
         await decider.decide(request(), say("x"))
         plan, cached = await decider.decide(request(), say("x"))
         assert (plan.source, cached) == (Source.DEFAULT, True)
+
+
+async def test_a_makeshift_plan_is_not_remembered(make_decider: MakeDecider, scripted: Any) -> None:
+    strategy = scripted(Plan(("a",), Source.EMBEDDED, lasting=False))
+    decider = make_decider(strategy=strategy)
+    for _ in range(2):
+        _, cached = await decider.decide(request(), say("x"))
+        assert not cached
+    assert len(strategy.asked) == 2
+
+
+class TestReasons:
+    """Why a plan is as it is, where its source does not tell."""
+
+    @pytest.mark.parametrize(
+        ("conversation", "rule", "reason"),
+        [
+            (say("x"), {"agents": ["c"]}, "rule 2 names it"),
+            (say("x"), {"allow": ["b"]}, "rule 2 allows no other"),
+            (say("x", model="b"), {"allow": ["a", "b"]}, "`model` names the agent"),
+            (say(Message("system", "x")), {"allow": ["a", "b"]}, "no user speaks; no agent fits"),
+            (say("x"), {"allow": ["a", "b"]}, "no agent fits: the default one gets it"),
+            (say("x", answer("", "a"), TOOLS), {"allow": ["a", "b"]}, "tool results go to"),
+        ],
+    )
+    async def test_each_has_its_own(
+        self,
+        make_decider: MakeDecider,
+        scripted: Any,
+        conversation: Conversation,
+        rule: dict[str, Any],
+        reason: str,
+    ) -> None:
+        never = {"when": {"method": "PUT"}, "agents": ["a"]}
+        decider = make_decider(strategy=scripted(by_words), rules=rules(never, rule))
+        assert (await plan_of(decider, conversation)).reason.startswith(reason)
+
+    async def test_where_there_is_one_agent(self, make_decider: MakeDecider) -> None:
+        decider = make_decider(agents=("a",), default="a")
+        assert (await plan_of(decider, say("x"))).reason == "there is no other"
+
+    async def test_what_a_strategy_says_is_passed_on(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        asked_on = Plan(("a",), Source.MODEL, reason="a server was asked")
+        decider = make_decider(strategy=scripted(asked_on))
+        assert (await plan_of(decider, say("x"))).reason == "a server was asked"
 
 
 class TestPrevious:

@@ -17,3 +17,9 @@ def test_the_last_agent_of_a_plan_is_the_one_routed_to() -> None:
 def test_a_plan_is_sure_and_unscored_unless_said() -> None:
     plan = Plan((), Source.EMBEDDED)
     assert (plan.confidence, plan.scores) == (1.0, {})
+
+
+def test_reasons_add_up_and_do_not_make_another_plan() -> None:
+    plan = Plan(("a",), Source.MODEL)
+    assert plan.because("one").because("two").reason == "one; two"
+    assert plan.because("one") == plan

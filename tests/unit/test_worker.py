@@ -83,5 +83,7 @@ def test_a_faulty_snapshot_ends_it_without_the_environments_values(
 ) -> None:
     worker = start(agent="ftp://very-secret")
     _, shown = worker.communicate(timeout=20)
-    assert worker.returncode != 0
-    assert "very-secret" not in shown
+    assert worker.returncode == 1
+    (line,) = shown.splitlines()
+    assert "outerloop.yaml:3:23: agents[0].url: must be a URL" in line
+    assert "very-secret" not in line

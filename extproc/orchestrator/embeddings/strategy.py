@@ -52,8 +52,8 @@ class EmbeddingsStrategy:
             fitted, vectors = await self._vectors(turn)
         except OrchestratorFailed as error:
             log.info("%s; decided by the embedded strategy", error.message)
-            plan = self._local.plan(question)
-            return replace(plan, reason=f"{error.message}: decided by the embedded strategy")
+            plan = replace(self._local.plan(question), lasting=False)
+            return plan.because(f"{error.message}: decided by the embedded strategy")
         return fitted.planner.plan(question, turn, vectors)
 
     async def _vectors(self, turn: Turn) -> tuple[Fitted, Vectors]:

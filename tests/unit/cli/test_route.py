@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,65 @@ def test_a_text_is_decided(file: Path, outerloop: Callable[..., Any]) -> None:
 
 def test_a_person_is_told_why(file: Path, outerloop: Callable[..., Any]) -> None:
     shown = outerloop("route", "-c", str(file), "book a flight").out
-    assert "plan        flights" in shown
-    assert "source      embedded" in shown
-    assert "weather" in shown
+    head, _, table = shown.partition("\n\n")
+    assert [line.split(maxsplit=1)[0] for line in head.splitlines()] == [
+        *("plan", "source", "why", "confidence", "time"),
+    ]
+    assert "plan        flights\nsource      embedded\nwhy         by the built-in" in head
+    best, other = table.splitlines()[1:]
+    assert (best.split()[1], other.split()[1]) == ("flights", "weather")
+    assert {"flight", "book"} <= set(best.replace(",", "").split())
+
+
+def why(outerloop: Callable[..., Any], file: Path, *arguments: str) -> str:
+    result = outerloop("route", "-c", str(file), *arguments)
+    assert result.code == 0, result.err
+    (line,) = (line for line in result.out.splitlines() if line.startswith("why "))
+    return str(line.split(maxsplit=1)[1])
+
+
+def test_where_nothing_fits(file: Path, outerloop: Callable[..., Any]) -> None:
+    assert why(outerloop, file, "thanks, bye") == "no agent fits: the default one gets it"
+
+
+def test_where_a_rule_decides(file: Path, outerloop: Callable[..., Any]) -> None:
+    rule = "    rules: [{when: {method: POST}, agents: [weather]}]\n"
+    file.write_text(file.read_text() + rule)
+    assert why(outerloop, file, "book a flight") == "rule 1 names it"
+    assert "score" not in outerloop("route", "-c", str(file), "book a flight").out
+
+
+def test_where_the_server_fails(
+    file: Path, outerloop: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        server = f"{{url: 'http://127.0.0.1:{closed.getsockname()[1]}', name: m}}"
+    plain = file.read_text()
+    file.write_text(plain + f"orchestrator: {{strategy: model, model: {server}}}\n")
+    expected = "the model server gave no answer: the default agent gets it"
+    assert why(outerloop, file, "book a flight") == expected
+    file.write_text(plain + f"orchestrator: {{strategy: embeddings, embeddings: {server}}}\n")
+    expected = "the agents are not embedded yet: decided by the embedded strategy"
+    assert why(outerloop, file, "book a flight") == expected
+    cascade = f"orchestrator: {{embeddings: {server}, min_confidence: 1}}\n"
+    file.write_text(plain + cascade)
+    assert "a server was asked: embedded confidence" in why(outerloop, file, "book a flight")
+
+
+def test_a_prompt_file_that_cannot_be_used(
+    file: Path, outerloop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "{url: 'http://127.0.0.1:1', name: m, prompt_file: none.txt}"
+    file.write_text(file.read_text() + f"orchestrator: {{model: {model}}}\n")
+    result = outerloop("route", "-c", str(file), "rain?")
+    assert (result.code, result.out) == (1, "")
+    assert "orchestrator.model.prompt_file: cannot read the prompt file" in result.err
+    # It may also vanish after it was checked.
+    monkeypatch.setattr("extproc.config.checks.orchestrator.read_template", lambda _: "")
+    result = outerloop("route", "-c", str(file), "rain?")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("outerloop: cannot read the prompt file")
 
 
 @pytest.mark.parametrize(

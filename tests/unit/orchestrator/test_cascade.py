@@ -41,7 +41,7 @@ async def test_a_server_that_cannot_decide_is_not_hidden(scripted: Any) -> None:
     ("bar", "reason"),
     [
         (0.6, "no server was asked: confidence 0.60 >= 0.6"),
-        (0.7, "a server was asked: embedded confidence 0.60 < 0.7; too slow"),
+        (0.7, "too slow; a server was asked: embedded confidence 0.60 < 0.7"),
     ],
 )
 async def test_it_says_why(bar: float, reason: str, scripted: Any) -> None:

@@ -101,6 +101,7 @@ async def test_the_embedded_one_decides_where_the_server_does_not(
     plan = await strategy.decide(asked)
     assert plan == local.plan(asked)
     assert plan.reason.endswith(": decided by the embedded strategy")
+    assert not plan.lasting
 
 
 async def test_slow_fitting_leaves_the_rest_of_the_time(
