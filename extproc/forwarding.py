@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from extproc.names import HEADER_HOPS, HEADER_TRACEPARENT
@@ -59,3 +60,18 @@ def passed_loops(value: str | None) -> int:
     if value is None or not value.isascii() or not value.isdigit() or len(value) > 3:  # noqa: PLR2004 - nobody passes a thousand
         return 0
     return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The way of a request so far, as every agent of its plan gets to know it."""
+
+    traceparent: str
+    loops: int
+
+    def headers(self, traceparent: str | None = None) -> tuple[tuple[str, str], ...]:
+        """Return its headers, for what runs under `traceparent` where it is given."""
+        return (
+            (HEADER_TRACEPARENT, traceparent or self.traceparent),
+            (HEADER_HOPS, str(self.loops)),
+        )

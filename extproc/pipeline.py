@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from extproc import names, traceparent
@@ -22,10 +22,11 @@ from extproc.errors import (
     UnsupportedGateway,
     to_reject,
 )
-from extproc.forwarding import passed_loops
+from extproc.forwarding import Trail, passed_loops
 from extproc.http import HttpRequest, Mutations
 from extproc.plan import Decision, StepRecord
 from extproc.runtime import Listener, Runtime
+from extproc.spans import Attributes
 from extproc.steps import StepRunner, step_headers
 from extproc.stream.events import Result, Unfinished
 
@@ -57,15 +58,17 @@ class Pipeline:
             name = listener.name
             if request.path == names.PATH_MODELS:
                 return Result(listener.models, name)
-            decision, conversation = await self.decide(listener, request)
+            trail = self._trail(request)
+            with self.runtime.tracer.span("decide", trail.traceparent, {}) as span:
+                decision, conversation = await self.decide(listener, request)
+                span.set(_attributes(decision))
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return Result(to_reject(error), name)
-        context = _context(request)
         if len(decision.plan.agents) == 1:
-            return Result(_mutations(decision, context), name, decision)
+            return Result(_mutations(decision, trail), name, decision)
         unfinished = Unfinished(
             timeout=listener.steps.longest(decision.plan.agents[:-1]),
-            finish=lambda: _finish(listener.steps, request, conversation, decision, context),
+            finish=lambda: _finish(listener.steps, request, conversation, decision, trail),
         )
         return Result(unfinished, name, decision)
 
@@ -79,6 +82,12 @@ class Pipeline:
             plan, cached = await listener.decider.decide(request, conversation)
         elapsed = (time.perf_counter() - started) * 1000
         return Decision(listener.name, plan, cached, elapsed), conversation
+
+    def _trail(self, request: HttpRequest) -> Trail:
+        parent = request.headers.get(names.HEADER_TRACEPARENT)
+        if parent is None or traceparent.trace_id(parent) is None:
+            parent = self.runtime.tracer.start()
+        return Trail(parent, passed_loops(request.headers.get(names.HEADER_HOPS)) + 1)
 
     def _admit(self, request: HttpRequest) -> Listener:
         listener = self._listener(request)
@@ -111,49 +120,42 @@ async def _finish(
     request: HttpRequest,
     conversation: Conversation,
     decision: Decision,
-    context: _Context,
+    trail: Trail,
 ) -> Result:
     """Run the earlier agents of the plan, then route to the last one."""
     records: list[StepRecord] = []
     try:
-        final = await steps.run(request, conversation, decision, context.headers, records.append)
+        final = await steps.run(request, conversation, decision, trail, records.append)
     except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
         answer: Mutations | Reject = to_reject(error)
     else:
         body = final.document.body if final is not conversation else None
-        answer = _mutations(decision, context, body)
+        answer = _mutations(decision, trail, body)
     in_order = sorted(records, key=lambda record: decision.plan.agents.index(record.agent))
     return Result(answer, decision.listener, replace(decision, steps=tuple(in_order)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What every agent of a plan gets to know of the request's way so far."""
-
-    trace_id: str
-    headers: tuple[tuple[str, str], ...]
-
-
-def _context(request: HttpRequest) -> _Context:
-    parent = request.headers.get(names.HEADER_TRACEPARENT)
-    trace_id = traceparent.trace_id(parent)
-    if parent is None or trace_id is None:
-        parent = traceparent.start()
-        trace_id = traceparent.trace_id(parent) or ""
-    hops = passed_loops(request.headers.get(names.HEADER_HOPS)) + 1
-    return _Context(trace_id, ((names.HEADER_TRACEPARENT, parent), (names.HEADER_HOPS, str(hops))))
+def _attributes(decision: Decision) -> Attributes:
+    return {
+        "outerloop.listener": decision.listener,
+        "outerloop.agent": decision.agent,
+        "outerloop.plan": ",".join(decision.plan.agents),
+        "outerloop.source": decision.plan.source.value,
+        "outerloop.confidence": decision.plan.confidence,
+        "outerloop.cached": decision.cached,
+    }
 
 
-def _mutations(decision: Decision, context: _Context, body: bytes | None = None) -> Mutations:
+def _mutations(decision: Decision, trail: Trail, body: bytes | None = None) -> Mutations:
     last = len(decision.plan.agents) - 1
     return Mutations(
-        set_headers=(*step_headers(decision, last), *context.headers),
+        set_headers=(*step_headers(decision, last), *trail.headers()),
         body=body,
         reroute=True,
         metadata={
             names.METADATA_CACHED: decision.cached,
             names.METADATA_DECISION_MS: round(decision.milliseconds, 3),
             names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
-            names.METADATA_TRACE_ID: context.trace_id,
+            names.METADATA_TRACE_ID: traceparent.trace_id(trail.traceparent) or "",
         },
     )

@@ -16,6 +16,7 @@ from extproc.memory import Memory
 from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.factory import Strategies
 from extproc.rules import compile_rules
+from extproc.spans import NoTracer, Tracer
 from extproc.steps import StepAgent, StepRunner
 
 
@@ -37,29 +38,34 @@ class Runtime:
     generation: int
     listeners: Mapping[str, Listener]
     limits: Limits
+    tracer: Tracer
 
 
-def build(config: Config, *, generation: int, caller: Caller) -> Runtime:
+def build(
+    config: Config, *, generation: int, caller: Caller, tracer: Tracer | None = None
+) -> Runtime:
     """Compile a configuration. Strategies are fitted here, which may take a second.
 
-    `caller` carries the calls of strategies that ask a server. Raises ValueError where a file
-    that the configuration names cannot be used.
+    `caller` carries the calls of strategies and steps, `tracer` their spans. Raises ValueError
+    where a file that the configuration names cannot be used.
     """
+    tracer = tracer or NoTracer()
     strategies = Strategies(config, caller)
     listeners = {
-        each.name: _listener(config, each, strategies, caller) for each in config.listeners
+        each.name: _listener(config, each, strategies, _steps(config, each, caller, tracer))
+        for each in config.listeners
     }
-    return Runtime(generation, listeners, config.limits)
+    return Runtime(generation, listeners, config.limits, tracer)
 
 
 def _listener(
-    config: Config, listener: ListenerConfig, strategies: Strategies, caller: Caller
+    config: Config, listener: ListenerConfig, strategies: Strategies, steps: StepRunner
 ) -> Listener:
     agents = [AgentInfo(each.id, each.description, each.examples) for each in listener.agents]
     return Listener(
         name=listener.name,
         decider=_decider(config, listener, strategies, agents),
-        steps=_steps(config, listener, caller),
+        steps=steps,
         decision_timeout=listener.decision_timeout.total_seconds(),
         models=Answer(models_body((agent.id, agent.description) for agent in agents)),
     )
@@ -86,7 +92,7 @@ def _decider(
     )
 
 
-def _steps(config: Config, listener: ListenerConfig, caller: Caller) -> StepRunner:
+def _steps(config: Config, listener: ListenerConfig, caller: Caller, tracer: Tracer) -> StepRunner:
     timeouts = {agent.id: agent.timeout or listener.timeout for agent in config.agents}
     return StepRunner(
         agents={
@@ -98,4 +104,5 @@ def _steps(config: Config, listener: ListenerConfig, caller: Caller) -> StepRunn
         skip_failed=listener.on_step_error == "skip",
         insert=listener.insert,
         max_bytes=config.limits.max_response_bytes,
+        tracer=tracer,
     )

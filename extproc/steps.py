@@ -15,9 +15,10 @@ from extproc.apis.edits import AgentAnswer
 from extproc.calls import Call, Caller, CallFailed, Target
 from extproc.conversation import Api, Conversation
 from extproc.errors import StepFailed
-from extproc.forwarding import forwarded
+from extproc.forwarding import Trail, forwarded
 from extproc.http import HttpRequest
 from extproc.plan import Decision, StepOutcome, StepRecord
+from extproc.spans import Attributes, Span, Tracer
 
 _GRACE: Final = 0.5
 """Seconds beyond an agent's timeout: Envoy keeps it, and knows better what happened."""
@@ -45,6 +46,7 @@ class StepRunner:
     skip_failed: bool
     insert: Literal["assistant", "system"]
     max_bytes: int
+    tracer: Tracer
 
     def longest(self, agents: Sequence[str]) -> float:
         """Return how long these agents may take together, in seconds."""
@@ -56,15 +58,14 @@ class StepRunner:
         request: HttpRequest,
         conversation: Conversation,
         decision: Decision,
-        headers: HeaderPairs,
+        trail: Trail,
         record: Callable[[StepRecord], None],
     ) -> Conversation:
         """Return the conversation for the last agent; `record` hears how each call ended.
 
-        `headers` go with every call beside the client's own. Raises `StepFailed` for the first
-        agent that fails, unless failed agents are skipped.
+        Raises `StepFailed` for the first agent that fails, unless failed agents are skipped.
         """
-        run = _Run(self, request, decision, headers, record)
+        run = _Run(self, request, decision, trail, record)
         if self.parallel:
             return await run.at_once(conversation)
         return await run.one_by_one(conversation)
@@ -75,7 +76,7 @@ class _Run:
     runner: StepRunner
     request: HttpRequest
     decision: Decision
-    headers: HeaderPairs
+    trail: Trail
     record: Callable[[StepRecord], None]
 
     async def one_by_one(self, conversation: Conversation) -> Conversation:
@@ -109,24 +110,37 @@ class _Run:
     async def _step(self, index: int, conversation: Conversation) -> AgentAnswer | None:
         """Return what the agent said, or None where it failed and is skipped."""
         agent = self._earlier[index]
-        started = time.perf_counter()
-        status: int | None = None
-        answer: AgentAnswer | None = None
-        try:
-            response = await self.runner.caller(self._call(index, conversation))
-            status = response.status
-            if 200 <= status < 300:  # noqa: PLR2004 - the class of success (RFC 9110, section 15)
-                answer = AgentAnswer(agent, await _read(conversation.api, response.body))
-        except (CallFailed, UnreadableAnswer):
-            answer = None
-        outcome = StepOutcome.FAILED if answer is None else StepOutcome.OK
-        elapsed = (time.perf_counter() - started) * 1000
-        self.record(StepRecord(agent, outcome, status, elapsed))
+        attributes: Attributes = {"outerloop.agent": agent, "outerloop.step": index + 1}
+        parent = self.trail.traceparent
+        with self.runner.tracer.span(f"step {agent}", parent, attributes) as span:
+            started = time.perf_counter()
+            status, answer = await self._ask(agent, self._call(index, conversation, span))
+            outcome = StepOutcome.FAILED if answer is None else StepOutcome.OK
+            elapsed = (time.perf_counter() - started) * 1000
+            self.record(StepRecord(agent, outcome, status, elapsed))
+            if status is not None:
+                span.set({"http.response.status_code": status})
+            if answer is None:
+                span.fail("the agent failed")
         if answer is None and not self.runner.skip_failed:
             raise StepFailed(agent, status)
         return answer
 
-    def _call(self, index: int, conversation: Conversation) -> Call:
+    async def _ask(self, agent: str, call: Call) -> tuple[int | None, AgentAnswer | None]:
+        """Return the status, where one came, and what the agent said, where that can be read."""
+        try:
+            response = await self.runner.caller(call)
+        except CallFailed:
+            return None, None
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success (RFC 9110, section 15)
+            return response.status, None
+        try:
+            text = await _read(Api(self.request.path), response.body)
+        except UnreadableAnswer:
+            return response.status, None
+        return response.status, AgentAnswer(agent, text)
+
+    def _call(self, index: int, conversation: Conversation, span: Span) -> Call:
         agent = self.runner.agents[self._earlier[index]]
         return Call(
             target=agent.target,
@@ -136,7 +150,7 @@ class _Run:
             max_bytes=self.runner.max_bytes,
             headers=(
                 *forwarded(self.request.headers),
-                *self.headers,
+                *self.trail.headers(span.traceparent),
                 *step_headers(self.decision, index),
             ),
         )

@@ -17,6 +17,6 @@ def trace_id(traceparent: str | None) -> str | None:
     return match[1] if match is not None else None
 
 
-def start() -> str:
-    """Return a header that starts a trace; it is not sampled."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
+def start(*, sampled: bool = False) -> str:
+    """Return a header that starts a trace."""
+    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-0{int(sampled)}"

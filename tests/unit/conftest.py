@@ -14,6 +14,7 @@ from extproc.memory import Memory
 from extproc.orchestrator.api import Question
 from extproc.plan import Plan, Source
 from extproc.runtime import Listener, Runtime
+from extproc.spans import NoTracer
 from extproc.steps import StepRunner
 
 
@@ -83,7 +84,7 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
             Listener(
                 name=name,
                 decider=decider or make_decider(),
-                steps=steps or StepRunner({}, nobody, False, False, "assistant", 1000),
+                steps=steps or StepRunner({}, nobody, False, False, "assistant", 1000, NoTracer()),
                 decision_timeout=decision_timeout,
                 models=Answer(b'{"data":[]}'),
             )
@@ -93,6 +94,7 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
             generation=1,
             listeners={each.name: each for each in made},
             limits=limits or Limits(),
+            tracer=NoTracer(),
         )
 
     return make

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.forwarding import forwarded, passed_loops
+from extproc.forwarding import Trail, forwarded, passed_loops
 
 
 def test_what_goes_on_and_what_ends_here() -> None:
@@ -52,3 +52,9 @@ def test_the_host_that_was_asked_goes_on_beside_the_agents() -> None:
 )
 def test_loops_passed(value: str | None, count: int) -> None:
     assert passed_loops(value) == count
+
+
+def test_a_trail_goes_under_the_span_that_calls() -> None:
+    trail = Trail("00-a-b-01", loops=2)
+    assert trail.headers() == (("traceparent", "00-a-b-01"), ("outerloop-hops", "2"))
+    assert trail.headers("00-a-c-01")[0] == ("traceparent", "00-a-c-01")

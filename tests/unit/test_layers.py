@@ -27,6 +27,7 @@ LAYERS = (
             "extproc.conversation",
             "extproc.plan",
             "extproc.recording",
+            "extproc.spans",
             "extproc.logs",
             "extproc.traceparent",
         ),

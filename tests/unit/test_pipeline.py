@@ -16,6 +16,7 @@ from extproc.origin import parse_origin
 from extproc.pipeline import Pipeline
 from extproc.plan import Plan, Source
 from extproc.runtime import Runtime
+from extproc.spans import NoTracer
 from extproc.steps import StepAgent, StepRunner
 from extproc.stream.events import Unfinished
 from extproc.traceparent import trace_id
@@ -198,7 +199,7 @@ async def test_earlier_agents_are_run_once_envoy_has_time(
     targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
     runtime = make_runtime(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
-        steps=StepRunner(targets, caller, False, False, "assistant", 1000),
+        steps=StepRunner(targets, caller, False, False, "assistant", 1000, NoTracer()),
     )
     unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)
@@ -230,7 +231,7 @@ async def test_a_failed_step_is_an_answer_and_no_exception(
     targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
     runtime = make_runtime(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
-        steps=StepRunner(targets, refused, False, False, "assistant", 1000),
+        steps=StepRunner(targets, refused, False, False, "assistant", 1000, NoTracer()),
     )
     unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)

@@ -12,14 +12,16 @@ from extproc.calls import Call, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.conversation import Conversation
 from extproc.errors import StepFailed
+from extproc.forwarding import Trail
 from extproc.http import Headers, HttpRequest
 from extproc.origin import parse_origin
 from extproc.plan import Decision, Plan, Source, StepOutcome, StepRecord
+from extproc.spans import NoTracer
 from extproc.steps import StepAgent, StepRunner, step_headers
 
 CHAT = "/v1/chat/completions"
 BODY = b'{"stream": true, "x": 1.00, "messages": [{"role": "user", "content": "do all"}]}'
-CONTEXT = (("traceparent", "t"), ("outerloop-hops", "1"))
+TRAIL = Trail("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", loops=1)
 REQUEST = HttpRequest(
     "POST",
     f"{CHAT}?k=v",
@@ -77,6 +79,7 @@ def runner(agents: Agents, **changes: Any) -> StepRunner:
         "skip_failed": False,
         "insert": "assistant",
         "max_bytes": 1000,
+        "tracer": NoTracer(),
     }
     return StepRunner(**(values | changes))
 
@@ -88,7 +91,7 @@ async def run(steps: StepRunner) -> tuple[list[dict[str, Any]], list[tuple[str, 
     """The messages for the last agent, and how each call went."""
     conversation: Conversation = decode(CHAT, BODY, Limits())
     records: list[StepRecord] = []
-    final = await steps.run(REQUEST, conversation, DECISION, CONTEXT, records.append)
+    final = await steps.run(REQUEST, conversation, DECISION, TRAIL, records.append)
     messages = json.loads(final.document.body)["messages"]
     return messages, [(each.agent, each.outcome.value, each.status) for each in records]
 
@@ -121,7 +124,7 @@ async def test_a_call_is_the_clients_own_request_but_for_streaming() -> None:
         ("authorization", "Bearer k"),
         ("content-type", "application/json; charset=utf-8"),
         ("x-request-id", "r"),
-        *CONTEXT,
+        *TRAIL.headers(),
         ("x-outerloop-agent", "b"),
         ("x-outerloop-plan", "a,b,c"),
         ("x-outerloop-step", "2/3"),

@@ -36,3 +36,4 @@ def test_each_start_is_a_trace_of_its_own() -> None:
     assert trace_id(first) is not None
     assert trace_id(first) != trace_id(second)
     assert first.endswith("-00")
+    assert start(sampled=True).endswith("-01")

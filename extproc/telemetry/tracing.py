@@ -1,0 +1,89 @@
+"""Spans by OpenTelemetry, exported over OTLP. Needs the extra `otel`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+from opentelemetry.trace import Span as OtelSpan
+from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from extproc import traceparent
+from extproc.config.model.root import Tracing
+from extproc.names import HEADER_TRACEPARENT
+from extproc.spans import Attributes, Span
+
+_HTTP_PORT: Final = 4318
+_SERVICE: Final = "outerloop"
+
+
+class _Span:
+    def __init__(self, span: OtelSpan) -> None:
+        self._span = span
+
+    @property
+    def traceparent(self) -> str:
+        context = self._span.get_span_context()
+        flags = int(context.trace_flags)
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
+
+    def set(self, attributes: Attributes) -> None:
+        self._span.set_attributes(dict(attributes))
+
+    def fail(self, reason: str) -> None:
+        self._span.set_status(Status(StatusCode.ERROR, reason))
+
+
+class OtelTracer:
+    """Exports the spans of one worker in the background. `close` sends what is left."""
+
+    def __init__(self, config: Tracing, exporter: SpanExporter) -> None:
+        self._share = config.random_sampling / 100
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": _SERVICE, **config.span_attributes.static}),
+            # Every span has a parent: who started the trace has decided about it.
+            sampler=ParentBased(ALWAYS_ON),
+            shutdown_on_exit=False,
+        )
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer(_SERVICE)
+        self._propagator = TraceContextTextMapPropagator()
+
+    def start(self) -> str:
+        """Return the header of a new trace, sampled as often as the file says."""
+        return traceparent.start(sampled=random.random() < self._share)  # noqa: S311 - no secret
+
+    @contextmanager
+    def span(self, name: str, parent: str, attributes: Attributes) -> Iterator[Span]:
+        """Start a span under `parent`; it ends with the context. Exceptions are not recorded."""
+        context = self._propagator.extract({HEADER_TRACEPARENT: parent})
+        span = self._tracer.start_span(name, context, attributes=dict(attributes))
+        try:
+            yield _Span(span)
+        finally:
+            span.end()
+
+    def close(self) -> None:
+        """Export what is left and stop; waits for the collector, so not on the event loop."""
+        self._provider.shutdown()
+
+
+def otlp_exporter(endpoint: str) -> SpanExporter:
+    """Return an exporter by the port: 4318 is OTLP over HTTP, anything else over gRPC."""
+    parts = urlsplit(endpoint)
+    if parts.port == _HTTP_PORT:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+
+        path = parts.path.rstrip("/")
+        return Http(endpoint=endpoint if path else f"{endpoint.rstrip('/')}/v1/traces")
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+    return Grpc(endpoint=endpoint, insecure=parts.scheme == "http")
