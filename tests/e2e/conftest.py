@@ -171,6 +171,30 @@ class EchoAgent(Process):
         ).close()
 
 
+class ScriptedServer(Process):
+    """A server of `tests/support` on a free port, which behaves as it was last told."""
+
+    def __init__(self, script: str, **defaults: Any) -> None:
+        super().__init__(sys.executable, str(SUPPORT / script))
+        self.url = f"http://127.0.0.1:{int(self.wait_line(str.isdigit))}"
+        self._defaults = defaults
+        self._client = httpx.Client(base_url=self.url, verify=False)
+
+    def script(self, mode: str, **options: Any) -> None:
+        body = {"mode": mode, **self._defaults, **options}
+        self._client.post("/mode", json=body).raise_for_status()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what the server was sent since the last time."""
+        seen: list[dict[str, Any]] = self._client.get("/requests").json()
+        self._client.delete("/requests")
+        return seen
+
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 60.0) -> int:
+        self._client.close()
+        return super().stop(number, timeout)
+
+
 @dataclass
 class Stack:
     """A running `outerloop up`."""
@@ -376,6 +400,19 @@ def _read_http2(protocol: h2.connection.H2Connection, connection: socket.socket)
             assert not isinstance(event, h2.events.StreamReset), event
 
 
+@pytest.fixture(scope="module")
+def scripted_server() -> Iterator[Callable[..., ScriptedServer]]:
+    """Start servers for all tests of a module: a file's name, and what is always told them."""
+    with ExitStack() as servers:
+
+        def run(script: str, **defaults: Any) -> ScriptedServer:
+            server = ScriptedServer(script, **defaults)
+            servers.callback(server.stop)
+            return server
+
+        yield run
+
+
 @pytest.fixture(scope="session")
 def echo_agents() -> Iterator[dict[str, EchoAgent]]:
     """Three echo agents: weather_agent, flight_agent, hotel_agent."""
@@ -473,3 +510,9 @@ def run_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
 def run_module_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
     """Start stacks for all tests of a module; they are stopped after the last."""
     yield from _stacks(tmp_path_factory.mktemp("stacks"))
+
+
+@pytest.fixture(scope="session")
+def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Start stacks for the whole session; they are stopped after it."""
+    yield from _stacks(tmp_path_factory.mktemp("session"))

@@ -6,21 +6,20 @@ import asyncio
 import itertools
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from extproc.orchestrator.window import BUDGET
 
+if TYPE_CHECKING:
+    from tests.e2e.conftest import ScriptedServer as Model
+
 CHAT = "/v1/chat/completions"
-FAKE_MODEL = Path(__file__).parents[1] / "support/fake_model.py"
 TABLE = {"rain": "weather_agent", "fly": "flight_agent", "room": "hotel_agent"}
 FAILURES = (
     *("slow", "500", "429", "html", "truncated", "no_choices", "empty", "wrong_shape"),
@@ -39,38 +38,9 @@ observability: {{response_headers: full}}
 """
 
 
-class Model:
-    """`tests/support/fake_model.py` on a free port."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, FAKE_MODEL], stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
-        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
-        self.client = httpx.Client(base_url=self.url, verify=False)
-
-    def script(self, mode: str, **options: Any) -> None:
-        options = {"table": TABLE, "seconds": NEVER, **options}
-        self.client.post("/mode", json={"mode": mode, **options}).raise_for_status()
-
-    def requests(self) -> list[dict[str, Any]]:
-        """Return what the model was sent since the last time."""
-        seen: list[dict[str, Any]] = self.client.get("/requests").json()
-        self.client.delete("/requests")
-        return seen
-
-    def stop(self) -> None:
-        self.client.close()
-        self.process.terminate()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self.process.wait(10)
-
-
 @pytest.fixture(scope="module")
-def model_server() -> Iterator[Model]:
-    model = Model()
-    yield model
-    model.stop()
+def model_server(scripted_server: Callable[..., Model]) -> Model:
+    return scripted_server("fake_model.py", table=TABLE, seconds=NEVER)
 
 
 @pytest.fixture
