@@ -41,10 +41,9 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "listeners[].agents[].input_filters": (),
     "listeners[].agents[].output_filters": (),
     "limits.decompress": (),
-    "observability.decisions": (),
     "observability.capture_prompts": (),
     "egress": (),
-    "tracing": (),
+    "tracing.span_attributes.header_prefixes": (),
 }
 
 
