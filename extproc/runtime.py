@@ -104,5 +104,6 @@ def _steps(config: Config, listener: ListenerConfig, caller: Caller, tracer: Tra
         skip_failed=listener.on_step_error == "skip",
         insert=listener.insert,
         max_bytes=config.limits.max_response_bytes,
+        max_request_bytes=config.limits.max_request_bytes,
         tracer=tracer,
     )

@@ -38,7 +38,11 @@ class StepAgent:
 
 @dataclass(frozen=True, slots=True)
 class StepRunner:
-    """How one listener runs earlier agents. `max_bytes` bounds what is read of an answer."""
+    """How one listener runs earlier agents.
+
+    `max_bytes` bounds what is read of an answer, `max_request_bytes` the conversation with the
+    answers in it.
+    """
 
     agents: Mapping[str, StepAgent]
     caller: Caller
@@ -46,6 +50,7 @@ class StepRunner:
     skip_failed: bool
     insert: Literal["assistant", "system"]
     max_bytes: int
+    max_request_bytes: int
     tracer: Tracer
 
     def longest(self, agents: Sequence[str]) -> float:
@@ -81,8 +86,7 @@ class _Run:
 
     async def one_by_one(self, conversation: Conversation) -> Conversation:
         for index in range(len(self._earlier)):
-            answer = await self._step(index, conversation)
-            conversation = self._insert(conversation, [answer])
+            conversation = self._insert(conversation, await self._step(index, conversation))
         return conversation
 
     async def at_once(self, conversation: Conversation) -> Conversation:
@@ -95,17 +99,24 @@ class _Run:
         except* StepFailed as failed:
             first = failed.exceptions[0]
             raise first from None
-        return self._insert(conversation, [task.result() for task in tasks])
+        for task in tasks:
+            conversation = self._insert(conversation, task.result())
+        return conversation
 
     @property
     def _earlier(self) -> Sequence[str]:
         return self.decision.plan.agents[:-1]
 
-    def _insert(
-        self, conversation: Conversation, answers: Sequence[AgentAnswer | None]
-    ) -> Conversation:
-        said = [answer for answer in answers if answer is not None]
-        return insert_answers(conversation, said, self.runner.insert)
+    def _insert(self, conversation: Conversation, answer: AgentAnswer | None) -> Conversation:
+        """Put an answer in; one that Envoy could not send on has failed its agent."""
+        if answer is None:
+            return conversation
+        longer = insert_answers(conversation, [answer], self.runner.insert)
+        if len(longer.document.body) <= self.runner.max_request_bytes:
+            return longer
+        if self.runner.skip_failed:
+            return conversation
+        raise StepFailed(answer.agent)
 
     async def _step(self, index: int, conversation: Conversation) -> AgentAnswer | None:
         """Return what the agent said, or None where it failed and is skipped."""

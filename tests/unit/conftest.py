@@ -84,7 +84,8 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
             Listener(
                 name=name,
                 decider=decider or make_decider(),
-                steps=steps or StepRunner({}, nobody, False, False, "assistant", 1000, NoTracer()),
+                steps=steps
+                or StepRunner({}, nobody, False, False, "assistant", 1000, 9000, NoTracer()),
                 decision_timeout=decision_timeout,
                 models=Answer(b'{"data":[]}'),
             )

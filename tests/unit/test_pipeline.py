@@ -199,7 +199,7 @@ async def test_earlier_agents_are_run_once_envoy_has_time(
     targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
     runtime = make_runtime(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
-        steps=StepRunner(targets, caller, False, False, "assistant", 1000, NoTracer()),
+        steps=StepRunner(targets, caller, False, False, "assistant", 1000, 9000, NoTracer()),
     )
     unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)
@@ -231,7 +231,7 @@ async def test_a_failed_step_is_an_answer_and_no_exception(
     targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
     runtime = make_runtime(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
-        steps=StepRunner(targets, refused, False, False, "assistant", 1000, NoTracer()),
+        steps=StepRunner(targets, refused, False, False, "assistant", 1000, 9000, NoTracer()),
     )
     unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)

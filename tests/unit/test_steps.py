@@ -80,6 +80,7 @@ def runner(agents: Agents, **changes: Any) -> StepRunner:
         "insert": "assistant",
         "max_bytes": 1000,
         "tracer": NoTracer(),
+        "max_request_bytes": 10_000,
     }
     return StepRunner(**(values | changes))
 
@@ -216,6 +217,28 @@ async def test_an_answer_without_text_adds_nothing() -> None:
     messages, records = await run(runner(agents))
     assert [message["content"] for message in messages] == ["b says so", "do all"]
     assert records[0] == ("a", "ok", 200)
+
+
+def fits(*answers: str) -> int:
+    """How long the conversation is with these answers in it."""
+    return len(BODY) + sum(
+        len(json.dumps({"role": "assistant", "name": "a", "content": answer})) + len(",")
+        for answer in answers
+    )
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_an_answer_that_makes_the_request_too_large_is_a_failure(*, parallel: bool) -> None:
+    limit = fits("a says so", "b says so")
+    enough = runner(Agents(), parallel=parallel, max_request_bytes=limit)
+    assert [outcome for _, outcome, _ in (await run(enough))[1]] == ["ok", "ok"]
+    less = {"parallel": parallel, "max_request_bytes": limit - 1}
+    with pytest.raises(StepFailed) as failed:
+        await run(runner(Agents(), **less))
+    assert failed.value.details == {"agent": "b"}
+    messages, records = await run(runner(Agents(), skip_failed=True, **less))
+    assert [message["content"] for message in messages] == ["a says so", "do all"]
+    assert records == [("a", "ok", 200), ("b", "ok", 200)]
 
 
 async def test_answers_may_go_into_a_system_message() -> None:

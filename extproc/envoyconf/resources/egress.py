@@ -50,6 +50,8 @@ def egress_listener(listener: EgressListener, limits: Limits) -> listener_v3.Lis
             )
         ],
         stream_idle_timeout=_CALLERS,
+        # An answer that was cut is to be seen at once: by default the connection stays a second.
+        delayed_close_timeout=timedelta(),
         local_reply_config=local_reply_config(),
     )
     return listener_v3.Listener(

@@ -71,3 +71,9 @@ def test_without_an_egress_address_the_processor_finds_its_own_way() -> None:
 
 def test_keys_of_targets_are_not_rendered() -> None:
     assert "sk-secret" not in str(rendered(egress=True))
+
+
+def test_an_answer_that_was_cut_is_seen_at_once() -> None:
+    listeners = rendered(egress=True)["static_resources"]["listeners"]
+    [listener] = [each for each in listeners if each["name"] == "egress"]
+    assert manager(listener)["delayed_close_timeout"] == "0s"
