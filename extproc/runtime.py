@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.apis.models import models_body
 from extproc.calls import Caller
@@ -18,6 +19,9 @@ from extproc.orchestrator.factory import Strategies
 from extproc.rules import compile_rules
 from extproc.spans import NoTracer, Tracer
 from extproc.steps import StepAgent, StepRunner
+
+_SESSIONS: Final = 10_000
+"""Remembered of a listener, whether or not decisions are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def _decider(
         rules=compile_rules(listener.rules, offered, orchestrator.max_agents),
         session_header=orchestrator.session.header,
         decisions=Memory(entries, orchestrator.cache.ttl.total_seconds()),
-        sessions=Memory(entries, None),
+        sessions=Memory(_SESSIONS, None),
         reject_none=orchestrator.on_none == "reject",
         reject_error=orchestrator.on_error == "reject",
     )

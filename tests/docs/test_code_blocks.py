@@ -75,6 +75,8 @@ def test_a_whole_file_loads_without_a_warning(text: str, tmp_path: Path) -> None
 def test_a_fragment_loads_within_the_travel_example(text: str, tmp_path: Path) -> None:
     whole: dict[str, Any] = yaml.safe_load(TRAVEL.read_text(encoding="utf-8"))
     file = tmp_path / "outerloop.yaml"
+    for prompt_file in re.findall(r"prompt_file: (\S+)", text):
+        (tmp_path / prompt_file).write_text("{routes} {conversation}", encoding="utf-8")
     file.write_text(yaml.safe_dump(whole | yaml.safe_load(text)), encoding="utf-8")
     assert load(file, {}).warnings == ()
 

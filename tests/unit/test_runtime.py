@@ -5,6 +5,8 @@ from typing import Any
 
 from extproc.calls import Call, CallFailed, Response
 from extproc.config.model.root import Config
+from extproc.deciding import Session
+from extproc.plan import Plan, Source
 from extproc.runtime import Runtime, build
 
 
@@ -79,3 +81,13 @@ def test_rules_and_sessions_follow_the_file() -> None:
     decider = compiled(Config.model_validate(document), 1).listeners["first"].decider
     assert decider.session_header == "x-chat"
     assert [rule.agents for rule in decider.rules] == [("b",)]
+
+
+def test_sessions_are_remembered_without_a_cache_of_decisions() -> None:
+    without_cache = config(orchestrator={"cache": {"entries": 0}})
+    decider = compiled(without_cache, 1).listeners["first"].decider
+    plan = Plan(("a",), Source.EMBEDDED)
+    decider.decisions.put(b"key", plan)
+    decider.sessions.put(b"key", Session(plan, "a"))
+    assert decider.decisions.get(b"key") is None
+    assert decider.sessions.get(b"key") is not None
