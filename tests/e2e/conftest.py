@@ -292,6 +292,7 @@ ERROR_TYPES = {
     502: ("server_error", "api_error"),
     503: ("service_unavailable_error", "api_error"),
     504: ("server_error", "timeout_error"),
+    508: ("server_error", "api_error"),
 }
 LEAKS = ("Traceback", "extproc", ".py", "upstream connect", "delayed connect", "/tmp", "{{", "%")
 
