@@ -195,7 +195,9 @@ def test_route_explains_itself(run: Run) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0] == ["plan", "flight_agent"]
     assert ["source", "embedded"] in lines
-    assert {line[-1] for line in lines} >= {"weather_agent", "flight_agent", "hotel_agent"}
+    table = lines[lines.index(["score", "agent", "matched"]) + 1 :]
+    assert {line[1] for line in table} == {"weather_agent", "flight_agent", "hotel_agent"}
+    assert "flight" in table[0][2]
 
 
 def test_route_as_json(run: Run) -> None:
