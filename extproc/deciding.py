@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
+from operator import itemgetter
 from typing import Final
 
 from extproc.conversation import Conversation
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _WINDOW: Final = 16
 """Messages of user and assistant that a decision may depend on."""
+_KEPT_SCORES: Final = 10
 _SPOKEN: Final = frozenset({"user", "assistant"})
 
 
@@ -115,7 +118,7 @@ class Decider:
                     raise
                 return self._fallback(error, allowed), False
             if plan.lasting:
-                self.decisions.put(key, plan)
+                self.decisions.put(key, replace(plan, scores=_best(plan.scores)))
         return self._settle(plan, allowed), cached
 
     async def _previous(
@@ -178,6 +181,13 @@ def _of_this_turn(
     if agent is None:
         return None
     return Plan((agent,), Source.EXPLICIT, reason="tool results go to the agent named before")
+
+
+def _best(scores: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the best scores alone: thousands of plans are kept, of any number of agents."""
+    if len(scores) <= _KEPT_SCORES:
+        return scores
+    return dict(nlargest(_KEPT_SCORES, scores.items(), key=itemgetter(1)))
 
 
 def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:

@@ -265,6 +265,17 @@ class TestReasons:
         decider = make_decider(strategy=scripted(asked_on))
         assert (await plan_of(decider, say("x"))).reason == "a server was asked"
 
+    async def test_a_remembered_plan_keeps_the_best_scores_alone(
+        self, make_decider: MakeDecider, scripted: Any
+    ) -> None:
+        scores = {f"agent{number}": number / 1000 for number in range(1000)}
+        strategy = scripted(Plan(("a",), Source.EMBEDDED, 0.9, scores))
+        decider = make_decider(strategy=strategy)
+        assert len((await plan_of(decider, say("x"))).scores) == 1000
+        kept = (await plan_of(decider, say("x"))).scores
+        assert list(kept)[:2] == ["agent999", "agent998"]
+        assert len(kept) == 10
+
 
 class TestPrevious:
     @pytest.fixture
