@@ -13,7 +13,7 @@ from extproc.pipeline import Pipeline
 from extproc.recording import Record, Recorder, outcome_of
 from extproc.server.wire import MalformedMessage, decode, encode
 from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
-from extproc.stream.events import Decided, Result, Screened, Unfinished
+from extproc.stream.events import Decided, Event, Result, Screened, Unfinished
 from extproc.stream.machine import ProtocolViolation, StreamMachine
 
 log = logging.getLogger(__name__)
@@ -49,12 +49,17 @@ class _Stream:
 
     async def serve(self) -> None:
         while not self._machine.done:
-            async with asyncio.timeout(self._patience):
-                message = await self._context.read()
-            if message is grpc.aio.EOF:
+            event = await self._next()
+            if event is None:
                 return
-            command = await self._perform(self._machine.receive(decode(message)))
+            command = await self._perform(self._machine.receive(event))
             await self._context.write(encode(command))
+
+    async def _next(self) -> Event | None:
+        """Return what Envoy says next. Its message is not kept: agents may take long to answer."""
+        async with asyncio.timeout(self._patience):
+            message = await self._context.read()
+        return decode(message) if message is not grpc.aio.EOF else None
 
     async def _perform(self, command: Command) -> Reply | Respond:
         """Do what the machine asks for until it has an answer for Envoy."""
