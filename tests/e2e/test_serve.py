@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,37 @@ def test_requests_are_decided_and_routed(
     assert (answer.status_code, answer.json()["agent"]) == (200, "hotel_agent")
     assert serve.stop(signal.SIGINT) == 0
     assert "Traceback" not in serve.output
+
+
+def test_earlier_agents_are_called_straight(
+    http: httpx.Client,
+    gateway: Gateway,
+    refused: Refused,
+    travel_yaml: Callable[..., str],
+    echo_agents: dict[str, EchoAgent],
+) -> None:
+    """That Envoy has no egress listener; all else is as with one."""
+    plan = "[weather_agent, flight_agent, hotel_agent]"
+    gateway.yaml = travel_yaml(f"rules: [{{when: {{headers: {{x-all: x}}}}, agents: {plan}}}]")
+    gateway.serve()
+    gateway.envoy()
+    gateway.wait_healthy(1)
+    for agent in echo_agents.values():
+        agent.forget()
+    said = {"choices": [{"message": {"role": "assistant", "content": "said"}}]}
+    wish = {"x-all": "x", "x-test-body": json.dumps(json.dumps(said)), "authorization": "Bearer k"}
+    body = {"messages": [{"role": "user", "content": "hello"}]}
+    answer = http.post(gateway.url + CHAT + "?k=%2F", json=body, headers=wish)
+    assert (answer.status_code, answer.json()) == (200, said)
+    for step, agent in enumerate(echo_agents.values(), 1):
+        [got] = agent.requests()
+        assert got.target == CHAT + "?k=%2F"
+        assert got.header("x-outerloop-step") == f"{step}/3"
+        assert got.header("authorization") == "Bearer k"
+        assert len(json.loads(got.body)["messages"]) == step
+    answer = http.post(gateway.url + CHAT, json=body, headers=wish | {"x-test-status": "500"})
+    error = refused(answer, CHAT, 502, "step_failed")
+    assert (error["agent"], error["upstream_status"]) == ("weather_agent", 500)
 
 
 def test_without_a_processor_nothing_passes(
