@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +32,9 @@ agents:
 listeners:
   - name: main
     port: 0
+    rules:
+      - {{when: {{headers: {{x-first: trusted}}}}, agents: [trusted, by_name]}}
+      - {{when: {{headers: {{x-first: untrusted}}}}, agents: [untrusted, by_name]}}
     agents: [{{id: by_name}}, {{id: trusted}}, {{id: by_address}}, {{id: untrusted}},
              {{id: another_name}}]
 """
@@ -38,7 +43,9 @@ listeners:
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        answer = f"{self.headers['host']} {self.path}".encode()
+        text = f"{self.headers['host']} {self.path}"
+        chat = json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]})
+        answer = (chat if "x-first" in self.headers else text).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
@@ -114,3 +121,19 @@ def test_a_certificate_that_does_not_fit_is_refused(ask: Ask, refused: Refused, 
     error = refused(ask(agent), CHAT, 503, "upstream_unreachable")
     assert error["agent"] == agent
     assert "certificate" not in str(error).lower()
+
+
+HELLO = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+def test_an_earlier_agent_over_tls(http: httpx.Client, stack: Stack, tls_port: int) -> None:
+    answer = http.post(stack.url + CHAT, json=HELLO, headers={"x-first": "trusted"})
+    [said, _] = json.loads(base64.b64decode(answer.json()["body"]))["messages"]
+    assert said["content"] == f"localhost:{tls_port} /base{CHAT}"
+
+
+def test_an_earlier_agents_certificate_that_does_not_fit(
+    http: httpx.Client, stack: Stack, refused: Refused
+) -> None:
+    answer = http.post(stack.url + CHAT, json=HELLO, headers={"x-first": "untrusted"})
+    assert refused(answer, CHAT, 502, "step_failed")["agent"] == "untrusted"
