@@ -82,9 +82,12 @@ class EnvoyAdmin:
         return int(sum(stats.values()))
 
     async def refuse_connections(self) -> None:
-        """Close the listeners and ask clients of open connections to go elsewhere."""
+        """Close the listeners for clients, and ask those of open connections to go elsewhere.
+
+        The processor's own way out stays: running plans have agents yet to call.
+        """
         await self._post("/healthcheck/fail")
-        await self._post("/drain_listeners")
+        await self._post("/drain_listeners?inboundonly")
 
     async def is_live(self) -> bool:
         """Return whether Envoy serves."""

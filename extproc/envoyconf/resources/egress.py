@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listener_v3
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
@@ -57,6 +58,7 @@ def egress_listener(listener: EgressListener, limits: Limits) -> listener_v3.Lis
     return listener_v3.Listener(
         name=_NAME,
         address=address(listener.address),
+        traffic_direction=core.TrafficDirection.OUTBOUND,
         filter_chains=[
             listener_v3.FilterChain(
                 filters=[

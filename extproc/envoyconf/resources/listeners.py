@@ -54,6 +54,8 @@ def agent_listener(listener: AgentListener, topology: Topology) -> listener_v3.L
         ],
         # A buffered body must fit, or Envoy answers 413 below the limit.
         per_connection_buffer_limit_bytes=limits.max_request_bytes,
+        # Draining is for these: plans that still run need the way out.
+        traffic_direction=core.TrafficDirection.INBOUND,
         # With it a port that is taken would be shared in silence.
         enable_reuse_port=False,
     )

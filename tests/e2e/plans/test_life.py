@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import h2.config
@@ -164,3 +166,28 @@ def test_its_plans_are_cut_from_the_end(
     cut = plans.http.post(stack.url + CHAT, json=body)
     assert cut.headers["x-outerloop-plan"] == "weather_agent,flight_agent"
     assert [len(agent.requests()) for agent in echo_agents.values()] == [1, 1, 0]
+
+
+def test_a_stack_that_stops_lets_running_plans_finish(
+    agents: Agents, run_stack: Callable[..., Stack], plans: Client, plans_yaml: Any
+) -> None:
+    stack = run_stack(plans_yaml("fail"))
+    go_on = agents.event()
+    request_id = agents.script(a=agents.says("a says so", until=go_on))
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(type(plans)(stack, plans.http).post, "fail", "a,b,c", under=request_id)
+        agents.wait(lambda: agents.calls(request_id))
+        stack.process.popen.send_signal(signal.SIGTERM)
+        agents.wait(lambda: refuses(stack.port))
+        agents.set(go_on)
+        assert asking.result(60).status_code == 200
+    assert [call.agent for call in agents.calls(request_id)] == ["a", "b", "c"]
+    assert stack.process.popen.wait(60) == 0
+
+
+def refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False

@@ -23,7 +23,7 @@ class FakeAdmin:
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.method == "POST":
-            self.posted.append(request.path)
+            self.posted.append(request.path_qs)
             return web.Response(text="OK")
         if request.path == "/ready":
             return web.Response(status=200 if self.live else 503)
@@ -100,7 +100,7 @@ async def test_refusing_connections_also_turns_the_health_check(
 ) -> None:
     envoy, admin = fake
     await admin.refuse_connections()
-    assert envoy.posted == ["/healthcheck/fail", "/drain_listeners"]
+    assert envoy.posted == ["/healthcheck/fail", "/drain_listeners?inboundonly"]
 
 
 async def test_an_envoy_that_is_gone_is_an_os_error(tmp_path: Path) -> None:

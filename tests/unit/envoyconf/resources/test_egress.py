@@ -77,3 +77,9 @@ def test_an_answer_that_was_cut_is_seen_at_once() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
     [listener] = [each for each in listeners if each["name"] == "egress"]
     assert manager(listener)["delayed_close_timeout"] == "0s"
+
+
+def test_draining_leaves_it_open() -> None:
+    listeners = rendered(egress=True)["static_resources"]["listeners"]
+    directions = {each["name"]: each["traffic_direction"] for each in listeners}
+    assert directions == {"l": "INBOUND", "egress": "OUTBOUND"}
