@@ -16,6 +16,7 @@ import click
 from extproc import names
 from extproc.cli import run
 from extproc.cli.failures import FAULTS, NOT_STARTED, Failure
+from extproc.plan import StepOutcome
 
 _URL: Final = "http://127.0.0.1:8001/v1/chat/completions"
 _AGENTS_START_TIMEOUT: Final = 20.0
@@ -24,19 +25,33 @@ _TURN_TIMEOUT: Final = aiohttp.ClientTimeout(total=20)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One user message and the agent that should get it. `model` asks for an agent by name."""
+    """One user message and the plan it should get. `model` asks for an agent by name.
+
+    `begins` starts a new conversation.
+    """
 
     text: str
-    agent: str
+    plan: tuple[str, ...]
     model: str = "auto"
+    begins: bool = False
 
+
+_WEATHER: Final = "weather_agent"
+_FLIGHT: Final = "flight_agent"
+_HOTEL: Final = "hotel_agent"
 
 SCRIPT: Final = (
-    Turn("What's the weather in Oslo this weekend?", "weather_agent"),
-    Turn("Find me a flight from London to Oslo on Friday.", "flight_agent"),
-    Turn("And a hotel near the harbour for two nights, please.", "hotel_agent"),
-    Turn("Will it rain on Saturday?", "weather_agent"),
-    Turn("Which of these is cheapest?", "flight_agent", model="flight_agent"),
+    Turn("What's the weather in Oslo this weekend?", (_WEATHER,)),
+    Turn("Find me a flight from London to Oslo on Friday.", (_FLIGHT,)),
+    Turn("And a hotel near the harbour for two nights, please.", (_HOTEL,)),
+    Turn("What's the weather in Rome, and find me a flight to Rome.", (_WEATHER, _FLIGHT)),
+    Turn("Which of these is cheapest?", (_FLIGHT,), model=_FLIGHT),
+    Turn(
+        "Check the weather in Paris, find me a flight to Paris, and book a hotel in Paris.",
+        (_WEATHER, _FLIGHT, _HOTEL),
+        begins=True,
+    ),
+    Turn("Will it rain on Saturday?", (_WEATHER,)),
 )
 
 
@@ -45,12 +60,12 @@ def demo(*, keep: bool) -> None:
     folder = _example()
     wrong: list[str] = []
 
-    async def meanwhile() -> None:
+    async def meanwhile(admin: str) -> None:
         async with _agents(folder):
             if keep:
                 _say_curl()
                 await asyncio.Event().wait()
-            wrong.extend(await _converse())
+            wrong.extend(await _converse(admin))
 
     options = run.Options(
         file=folder / "outerloop.yaml",
@@ -94,7 +109,7 @@ async def _agents(folder: Path) -> AsyncIterator[None]:
 
 
 async def _wait_for_agents(process: asyncio.subprocess.Process) -> None:
-    waiting = {turn.agent for turn in SCRIPT}
+    waiting = {agent for turn in SCRIPT for agent in turn.plan}
     try:
         async with asyncio.timeout(_AGENTS_START_TIMEOUT):
             while waiting and process.stdout is not None:
@@ -106,19 +121,26 @@ async def _wait_for_agents(process: asyncio.subprocess.Process) -> None:
         raise Failure("the sample agents did not start in time", NOT_STARTED) from error
 
 
-async def _converse() -> list[str]:
+async def _converse(admin: str) -> list[str]:
     """Send the script through Envoy; return what went wrong, one text a turn."""
     wrong = []
     messages: list[dict[str, str]] = []
     async with aiohttp.ClientSession(timeout=_TURN_TIMEOUT) as session:
         for number, turn in enumerate(SCRIPT, 1):
+            if turn.begins:
+                click.echo("\nA new conversation:")
+                messages.clear()
             messages.append({"role": "user", "content": turn.text})
             headers, answer = await _ask(session, turn.model, messages)
             messages.append({"role": "assistant", "content": answer})
-            _say_turn(number, turn, headers, answer)
-            agent = headers.get(names.HEADER_AGENT)
-            if agent != turn.agent or not answer:
-                wrong.append(f"turn {number} went to {agent}, not to {turn.agent}")
+            steps = await _steps(session, admin, headers)
+            _say_turn(number, turn, headers)
+            _say_steps(steps, headers, answer)
+            plan = headers.get(names.HEADER_PLAN)
+            if plan != ",".join(turn.plan):
+                wrong.append(f"turn {number} went to {plan}, not to {','.join(turn.plan)}")
+            elif not answer or any(step["outcome"] != StepOutcome.OK for step in steps):
+                wrong.append(f"turn {number} was not answered by all of {plan}")
     return wrong
 
 
@@ -132,7 +154,18 @@ async def _ask(
     return response.headers, choices[0]["message"]["content"] if choices else ""
 
 
-def _say_turn(number: int, turn: Turn, headers: Mapping[str, str], answer: str) -> None:
+async def _steps(
+    session: aiohttp.ClientSession, admin: str, headers: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return how the calls of the agents before the last one went."""
+    async with session.get(f"{admin}/decisions") as response:
+        decisions: list[dict[str, Any]] = await response.json()
+    request_id = headers.get(names.HEADER_REQUEST_ID)
+    found = (each["steps"] for each in decisions if each["request_id"] == request_id)
+    return next(found, [])
+
+
+def _say_turn(number: int, turn: Turn, headers: Mapping[str, str]) -> None:
     def header(name: str) -> str:
         return headers.get(name, "?")
 
@@ -142,6 +175,14 @@ def _say_turn(number: int, turn: Turn, headers: Mapping[str, str], answer: str) 
         f" (confidence {header(names.HEADER_CONFIDENCE)})"
         f" in {header(names.HEADER_DECISION_MS)} ms"
     )
+
+
+def _say_steps(steps: list[dict[str, Any]], headers: Mapping[str, str], answer: str) -> None:
+    for number, step in enumerate(steps, 1):
+        told = f"{step['outcome']} in {step['ms']:.1f} ms"
+        click.echo(f"   {number}/{len(steps) + 1} {step['agent']}: {told}")
+    if steps:
+        click.echo(f"   {headers.get(names.HEADER_STEP)} {headers.get(names.HEADER_AGENT)}:")
     click.echo(f"   {answer}")
 
 

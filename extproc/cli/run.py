@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -45,8 +46,8 @@ class Options:
     access_log: bool = True
 
 
-Meanwhile = Callable[[], Awaitable[None]]
-"""What runs while the stack serves; the stack drains when it returns."""
+Meanwhile = Callable[[str], Awaitable[None]]
+"""What runs while the stack serves, given the admin's URL; the stack drains when it returns."""
 
 
 def up(options: Options, meanwhile: Meanwhile | None = None) -> None:
@@ -102,7 +103,7 @@ async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhi
             _say_agents(config)
             click.echo(f"admin     http://{admin}")
 
-        await _run(stack, announce, meanwhile)
+        await _run(stack, announce, partial(meanwhile, f"http://{admin}") if meanwhile else None)
 
 
 async def _serve(
@@ -126,7 +127,9 @@ async def _serve(
 
 
 async def _run(
-    stack: Stack, announce: Callable[[], Awaitable[None]], meanwhile: Meanwhile | None
+    stack: Stack,
+    announce: Callable[[], Awaitable[None]],
+    meanwhile: Callable[[], Awaitable[None]] | None,
 ) -> None:
     stop = stop_event()
 
