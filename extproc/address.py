@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
-_LARGEST_PORT: Final = 65_535
+LARGEST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def parse(text: str) -> Address:
             raise ValueError("unix: needs a path")
         return PipeAddress(path)
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > _LARGEST_PORT:
+    if not colon or not host or not port.isdigit() or int(port) > LARGEST_PORT:
         raise ValueError("expected host:port or unix:path")
     return SocketAddress(host.removeprefix("[").removesuffix("]"), int(port))
 

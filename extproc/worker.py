@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,29 +68,35 @@ async def _serve(options: argparse.Namespace) -> int:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     await loop.connect_read_pipe(lambda: _EndOfInput(stop), sys.stdin)
 
+    async with AsyncExitStack() as exits:
+        try:
+            server = await _start(options, exits)
+        except (ConfigError, ValueError, OSError) as error:
+            # A file that the configuration names may have changed since it was checked.
+            sys.stderr.write(f"{error}\n")
+            return 1
+        sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+        await server.drain(options.notice, options.drain_time)
+    return 0
+
+
+async def _start(options: argparse.Namespace, exits: AsyncExitStack) -> Server:
+    """Start all that a worker runs; `exits` ends what is left when its server was drained."""
     egress = Egress(parse_address(options.egress) if options.egress is not None else None)
-    try:
-        config = _read(options)
-        tracer = _tracer(config.tracing)
-        runtime = build(config, generation=options.generation, caller=egress, tracer=tracer)
-    except (ConfigError, ValueError) as error:
-        # A file that the configuration names may have changed since it was checked.
-        sys.stderr.write(f"{error}\n")
-        await egress.close()
-        return 1
+    exits.push_async_callback(egress.close)
+    config = _read(options)
+    tracer = _tracer(config.tracing)
+    if tracer is not None:
+        exits.push_async_callback(asyncio.to_thread, tracer.close)
+    runtime = build(config, generation=options.generation, caller=egress, tracer=tracer)
     decisions = Decisions(config.observability.decisions)
+    control = await start_control(options.control, decisions)
+    exits.push_async_callback(control.cleanup)
     server = Server(Pipeline(runtime), Recorders(Metrics(), decisions))
     await server.start(options.bind)
-    control = await start_control(options.control, decisions)
-    sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
-    sys.stdout.flush()
-    await stop.wait()
-    await server.drain(options.notice, options.drain_time)
-    await control.cleanup()
-    if tracer is not None:
-        await asyncio.to_thread(tracer.close)
-    await egress.close()
-    return 0
+    return server
 
 
 def _read(options: argparse.Namespace) -> Config:

