@@ -145,9 +145,28 @@ class Child:
                 self._on_death(process.pid)
 
     async def _listen(self, stdout: asyncio.StreamReader) -> None:
-        async for line in stdout:
-            self.ready = json.loads(line)
-            self.mark_ready()
+        while (line := await _line(stdout)) != b"":
+            word = _decode(line)
+            if word is not None:
+                self.ready = word
+                self.mark_ready()
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes | None:
+    """Return the next line, empty at the end, or None for one that is longer than any of ours."""
+    try:
+        return await stream.readline()
+    except ValueError:
+        return None
+
+
+def _decode(line: bytes | None) -> dict[str, Any] | None:
+    """Read what a child says; what a library prints there is not to end the supervisor."""
+    try:
+        word = json.loads(line or b"")
+    except ValueError:
+        return None
+    return word if isinstance(word, dict) else None
 
 
 _libc: Final = ctypes.CDLL(None)

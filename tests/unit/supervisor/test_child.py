@@ -46,6 +46,13 @@ async def test_a_child_says_itself_that_it_is_ready() -> None:
     assert str(process.status) == "stopping"
 
 
+@pytest.mark.parametrize("stray", ["'x' * 100_000", "'[1]'", "'not JSON'", "chr(233) * 3"])
+async def test_what_a_library_prints_is_not_the_childs_word(stray: str) -> None:
+    process = child(f"print({stray}, flush=True); " + UNTIL_EOF)
+    async with running(process):
+        assert process.ready == {"generation": 3}
+
+
 async def test_a_killed_child_is_replaced() -> None:
     process = child(UNTIL_EOF)
     async with running(process):
