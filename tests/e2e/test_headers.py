@@ -109,8 +109,7 @@ def test_the_agent_gets_nothing_else_of_ours(
     got = seen(http.send(sent).json())
     known = {*sent.headers, "x-request-id", "traceparent", "x-forwarded-host"}
     added = {name for name, _ in got.headers if not name.startswith("x-outerloop-")} - known
-    # Envoy's, all of them: about the client, and whether its address is a private one.
-    assert added == {"x-forwarded-for", "x-forwarded-proto", "x-envoy-internal"}
+    assert added == {"x-forwarded-for", "x-forwarded-proto", "outerloop-hops"}
 
 
 def test_models_name_no_agent(http: httpx.Client, travel: Stack) -> None:

@@ -21,7 +21,13 @@ _NOWHERE: Final = route.DirectResponseAction(status=GATEWAY_ERRORS["no_route"].s
 def route_configuration(listener: AgentListener) -> route.RouteConfiguration:
     """Return the routes to the agents that `listener` offers, and to no other."""
     agents = [_to_agent(each) for each in listener.routes]
-    everything = route.VirtualHost(name="agents", domains=["*"], routes=[*agents, *_undecided()])
+    everything = route.VirtualHost(
+        name="agents",
+        domains=["*"],
+        routes=[*agents, *_undecided()],
+        # Envoy's own note on the client's address, which says nothing to an agent.
+        request_headers_to_remove=["x-envoy-internal"],
+    )
     return route.RouteConfiguration(name=listener.name, virtual_hosts=[everything])
 
 
