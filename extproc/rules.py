@@ -39,12 +39,17 @@ def compile_rules(
         Rule(
             method=rule.when.method,
             path=rule.when.path,
-            headers=tuple(rule.when.headers.items()),
+            headers=tuple(_as_sent(*header) for header in rule.when.headers.items()),
             agents=(rule.agents or ())[:max_agents],
             allow=tuple(agent for agent in rule.allow or () if agent in offered),
         )
         for rule in rules
     )
+
+
+def _as_sent(name: str, value: str) -> tuple[str, str]:
+    """Return a header as `Headers` has it: by HTTP/2's name, in UTF-8 read as latin-1."""
+    return ":authority" if name == "host" else name, value.encode().decode("latin-1")
 
 
 def first_match(rules: Sequence[Rule], request: HttpRequest) -> Rule | None:

@@ -46,6 +46,23 @@ def test_something_is_not_so(when: dict[str, object]) -> None:
     assert not matches(**when)
 
 
+@pytest.mark.parametrize(
+    ("header", "sent"),
+    [
+        # Envoy hands over bytes, read as Latin-1: clients send UTF-8.
+        (("x-tenant", "Müller"), ("x-tenant", "M\xc3\xbcller")),
+        # HTTP's `host` is `:authority` to Envoy.
+        (("Host", "acme.example"), (":authority", "acme.example")),
+    ],
+)
+def test_headers_are_compared_as_envoy_has_them(
+    header: tuple[str, str], sent: tuple[str, str]
+) -> None:
+    when = {"headers": dict([header])}
+    [rule] = compile_rules([RuleConfig.model_validate({"when": when, "agents": ["a"]})], (), 3)
+    assert rule.matches(HttpRequest("POST", "/", Headers((sent,))))
+
+
 def test_the_first_rule_that_matches_counts() -> None:
     rules = compile_rules(
         [
