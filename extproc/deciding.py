@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from heapq import nlargest
 from operator import itemgetter
@@ -118,7 +118,7 @@ class Decider:
                     raise
                 return self._fallback(error, allowed), False
             if plan.lasting:
-                self.decisions.put(key, replace(plan, scores=_best(plan.scores)))
+                self.decisions.put(key, _kept(plan))
         return self._settle(plan, allowed), cached
 
     async def _previous(
@@ -164,6 +164,7 @@ class Decider:
 
 
 def _remembered(plan: Plan, before: Session | None) -> Session:
+    plan = _kept(plan)
     fitted = plan.source not in {Source.DEFAULT, Source.FALLBACK}
     if fitted or before is None:
         return Session(plan, plan.agents[-1] if fitted else None)
@@ -183,14 +184,17 @@ def _of_this_turn(
     return Plan((agent,), Source.EXPLICIT, reason="tool results go to the agent named before")
 
 
-def _best(scores: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the best scores alone: thousands of plans are kept, of any number of agents."""
-    if len(scores) <= _KEPT_SCORES:
-        return scores
-    return dict(nlargest(_KEPT_SCORES, scores.items(), key=itemgetter(1)))
+def _kept(plan: Plan) -> Plan:
+    """Return a plan with its best scores alone: thousands are kept, of any number of agents."""
+    if len(plan.scores) <= _KEPT_SCORES:
+        return plan
+    best = nlargest(_KEPT_SCORES, plan.scores.items(), key=itemgetter(1))
+    return replace(plan, scores=dict(best))
 
 
 def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:
     # As strategies read them: messages without text, such as tool calls, do not count.
     spoken = [each for each in messages if each.role in _SPOKEN and each.text.strip()][-_WINDOW:]
-    return digest((*message_parts(spoken), "", *allowed, "", previous or ""))
+    # The agent of the turn before may be known by the name of one that only called a tool.
+    authors = [each.name for each in messages if each.role == "assistant" and each.name]
+    return digest((*message_parts(spoken), "", *authors, "", *allowed, "", previous or ""))

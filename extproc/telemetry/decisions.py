@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from extproc.plan import Decision
 from extproc.recording import Record
+
+_LONGEST_ID: Final = 128
+"""Clients choose their request ids: what is kept of one is bounded."""
 
 
 class Decisions:
@@ -23,7 +27,8 @@ class Decisions:
     def end(self, record: Record) -> None:
         """Keep a request that was decided."""
         if record.decision is not None:
-            self._kept.append((time.time(), record))
+            request_id = record.request_id[:_LONGEST_ID]
+            self._kept.append((time.time(), replace(record, request_id=request_id)))
 
     def newest_first(self) -> list[dict[str, Any]]:
         """Return the decisions as JSON objects."""

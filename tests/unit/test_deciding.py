@@ -317,6 +317,12 @@ class TestPrevious:
         await plan_of(alone, say("to c", answer(), "more"))
         assert len(decider.strategy.asked) == 1  # type: ignore[attr-defined] # the scripted one
 
+    async def test_a_name_without_text_tells_conversations_apart(self, decider: Decider) -> None:
+        """An assistant that only calls tools is somebody all the same."""
+        for agent in ("a", "b"):
+            conversation = say("go", answer("", by=agent), TOOLS, answer("done"), "more")
+            assert (await plan_of(decider, conversation)).agents == (agent,)
+
     async def test_an_agent_that_is_not_allowed_is_not_previous(self, decider: Decider) -> None:
         limited = dataclasses.replace(decider, rules=rules({"allow": ["a", "b"]}))
         plan = await plan_of(limited, say("what?", answer(by="c"), "more"))
@@ -339,6 +345,17 @@ class TestSessions:
         assert (await plan_of(decider, say("more"), x_chat="2")).agents == ("a",)
         assert (await plan_of(decider, say("more"), x_chat="3")).source is Source.DEFAULT
         assert (await plan_of(decider, say("more"))).source is Source.DEFAULT
+
+    async def test_a_session_keeps_the_best_scores_alone(
+        self, decider: Decider, scripted: Any
+    ) -> None:
+        scores = {f"agent{number}": number / 1000 for number in range(1000)}
+        wide = dataclasses.replace(
+            decider, strategy=scripted(Plan(("a",), Source.MODEL, 1, scores))
+        )
+        await plan_of(wide, say("x"), x_chat="1")
+        continued = await plan_of(wide, say("y", answer(), TOOLS), x_chat="1")
+        assert len(continued.scores) == 10
 
     async def test_thanks_do_not_end_it(self, decider: Decider) -> None:
         await plan_of(decider, say("to c"), x_chat="1")

@@ -46,3 +46,9 @@ def test_none_are_kept_where_none_are_asked_for(record: Callable[..., Record]) -
     decisions = Decisions(0)
     decisions.end(record())
     assert decisions.newest_first() == []
+
+
+def test_a_clients_request_id_cannot_fill_the_memory(record: Callable[..., Record]) -> None:
+    decisions = Decisions(1)
+    decisions.end(record("r" * 60_000))
+    assert decisions.newest_first()[0]["request_id"] == "r" * 128
