@@ -52,25 +52,23 @@ class Pipeline:
 
     async def run(self, request: HttpRequest) -> Result:
         """Decide a whole request; where earlier agents are to run first, say so."""
-        name = ""
         try:
             listener = self._admit(request)
-            name = listener.name
             if request.path == names.PATH_MODELS:
-                return Result(listener.models, name)
+                return Result(listener.models)
             trail = self._trail(request)
             with self.runtime.tracer.span("decide", trail.traceparent, {}) as span:
                 decision, conversation = await self.decide(listener, request)
                 span.set(_attributes(decision))
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
-            return Result(to_reject(error), name)
+            return Result(to_reject(error))
         if len(decision.plan.agents) == 1:
-            return Result(_mutations(decision, trail), name, decision)
+            return Result(_mutations(decision, trail), decision)
         unfinished = Unfinished(
             timeout=listener.steps.longest(decision.plan.agents[:-1]),
             finish=lambda: _finish(listener.steps, request, conversation, decision, trail),
         )
-        return Result(unfinished, name, decision)
+        return Result(unfinished, decision)
 
     async def decide(
         self, listener: Listener, request: HttpRequest
@@ -82,6 +80,13 @@ class Pipeline:
             plan, cached = await listener.decider.decide(request, conversation)
         elapsed = (time.perf_counter() - started) * 1000
         return Decision(listener.name, plan, cached, elapsed), conversation
+
+    def listener_name(self, request: HttpRequest) -> str:
+        """Return which listener a request came to; empty where the gateway names none of ours."""
+        try:
+            return self._listener(request).name
+        except UnsupportedGateway:
+            return ""
 
     def _trail(self, request: HttpRequest) -> Trail:
         parent = request.headers.get(names.HEADER_TRACEPARENT)
@@ -132,7 +137,7 @@ async def _finish(
         body = final.document.body if final is not conversation else None
         answer = _mutations(decision, trail, body)
     in_order = sorted(records, key=lambda record: decision.plan.agents.index(record.agent))
-    return Result(answer, decision.listener, replace(decision, steps=tuple(in_order)))
+    return Result(answer, replace(decision, steps=tuple(in_order)))
 
 
 def _attributes(decision: Decision) -> Attributes:

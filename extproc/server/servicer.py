@@ -79,13 +79,12 @@ class _Stream:
         result: Result | None = None
         self._recorder.begin()
         try:
-            decided = await self._pipeline.run(command.request)
-            following = self._machine.receive(Decided(decided.answer))
+            result = await self._pipeline.run(command.request)
+            following = self._machine.receive(Decided(result.answer))
             if isinstance(following, Finish):
                 await self._context.write(encode(following))
-                decided = await following.work.finish()
-                following = self._machine.receive(Decided(decided.answer))
-            result = decided
+                result = await following.work.finish()
+                following = self._machine.receive(Decided(result.answer))
         finally:
             self._record(command, result)
         return following
@@ -98,7 +97,7 @@ class _Stream:
         self._recorder.end(
             Record(
                 request_id=command.request.headers.get(HEADER_REQUEST_ID) or "",
-                listener=result.listener if result is not None else "",
+                listener=self._pipeline.listener_name(command.request),
                 outcome=outcome_of(answer),
                 decision=result.decision if result is not None else None,
             )

@@ -80,11 +80,10 @@ class Unfinished:
 class Result:
     """What the pipeline came to: what Envoy is told, and the decision behind it, to be recorded.
 
-    `listener` is empty and `decision` None where the request did not get that far.
+    `decision` is None where the request did not get that far.
     """
 
     answer: Mutations | Reject | Answer | Unfinished
-    listener: str = ""
     decision: Decision | None = None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,9 @@ import grpc.aio
 import pytest
 
 from extproc._pb import outerloop_ext_proc_pb2 as pb
+from extproc.http import HttpRequest
 from extproc.pipeline import Pipeline
+from extproc.stream.events import Result, Unfinished
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 BODY = b'{"messages":[{"role":"user","content":"hello"}]}'
@@ -203,7 +206,7 @@ async def test_every_request_is_recorded_once(
     ]
     first, second, third = recorder.records
     assert (first.listener, first.decision.agent) == ("main", "b")
-    assert (second.listener, second.decision) == ("", None)
+    assert (second.listener, second.decision) == ("main", None)
     assert (third.listener, third.decision) == ("main", None)
 
 
@@ -225,5 +228,35 @@ async def test_a_request_that_is_given_up_is_recorded_too(
     async with asyncio.timeout(10):
         while not recorder.records:
             await asyncio.sleep(0.01)
-    assert recorder.records[0].outcome.value == "cancelled"
+    [record] = recorder.records
+    assert (record.outcome.value, record.listener, record.decision) == ("cancelled", "main", None)
     assert recorder.begun == 1
+
+
+async def test_a_plan_that_is_given_up_is_recorded_with_its_decision(
+    make_pipeline: Callable[..., Pipeline],
+    serve: Any,
+    recorder: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline = make_pipeline("b")
+    decide = pipeline.run
+
+    async def finish() -> Result:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def run(request: HttpRequest) -> Result:
+        return dataclasses.replace(await decide(request), answer=Unfinished(5, finish))
+
+    monkeypatch.setattr(pipeline, "run", run)
+    _, channel = await serve(pipeline)
+    call = Call(channel)
+    await call.ask(headers())
+    assert (await call.ask(body())).HasField("override_message_timeout")
+    call.stream.cancel()
+    async with asyncio.timeout(10):
+        while not recorder.records:
+            await asyncio.sleep(0.01)
+    [record] = recorder.records
+    assert (record.outcome.value, record.decision.agent) == ("cancelled", "b")
