@@ -81,7 +81,7 @@ def test_a_failed_agent_ends_the_plan(
     assert "SECRET" not in answer.text
     assert "SECRET" not in str(answer.headers)
     assert answer.headers.get("x-outerloop-agent") is None
-    assert {call.agent for call in agents.calls(request_id)} == {"a", "b"}
+    assert "c" not in {call.agent for call in agents.calls(request_id)}
 
 
 @pytest.mark.parametrize("listener", ["skip", "parallel_skip"])
