@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Final
 
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
+
+STEP_GRACE: Final = 0.5
+"""Seconds beyond an agent's timeout: Envoy keeps it, and knows better what happened."""
+
+_SLACK: Final = 2.0
+"""Seconds: what becomes of agents that take all their time must be said before Envoy gives up."""
 
 
 class Source(enum.StrEnum):
@@ -76,3 +83,9 @@ class Decision:
     def agent(self) -> str:
         """The agent that Envoy routes to: the last of the plan."""
         return self.plan.agents[-1]
+
+
+def longest_steps(timeouts: Sequence[float], *, parallel: bool) -> float:
+    """Return how long Envoy waits for the calls of agents with these timeouts, all in seconds."""
+    calls = [timeout + STEP_GRACE for timeout in timeouts]
+    return (max(calls) if parallel else sum(calls)) + _SLACK if calls else 0.0

@@ -17,11 +17,8 @@ from extproc.conversation import Api, Conversation
 from extproc.errors import StepFailed
 from extproc.forwarding import Trail, forwarded
 from extproc.http import HttpRequest
-from extproc.plan import Decision, StepOutcome, StepRecord
+from extproc.plan import STEP_GRACE, Decision, StepOutcome, StepRecord, longest_steps
 from extproc.spans import Attributes, Span, Tracer
-
-_GRACE: Final = 0.5
-"""Seconds beyond an agent's timeout: Envoy keeps it, and knows better what happened."""
 
 _LARGE: Final = 256 * 2**10
 
@@ -54,9 +51,8 @@ class StepRunner:
     tracer: Tracer
 
     def longest(self, agents: Sequence[str]) -> float:
-        """Return how long these agents may take together, in seconds."""
-        timeouts = [self.agents[agent].timeout + _GRACE for agent in agents]
-        return max(timeouts) if self.parallel else sum(timeouts)
+        """Return how long Envoy waits for these agents together, in seconds."""
+        return longest_steps([self.agents[each].timeout for each in agents], parallel=self.parallel)
 
     async def run(
         self,
@@ -157,7 +153,7 @@ class _Run:
             target=agent.target,
             path=agent.target.origin.path_prefix + self.request.target,
             body=step_body(conversation).body,
-            timeout=agent.timeout + _GRACE,
+            timeout=agent.timeout + STEP_GRACE,
             max_bytes=self.runner.max_bytes,
             headers=(
                 *forwarded(self.request.headers),

@@ -20,6 +20,7 @@ from extproc.config.model.root import Config, Limits
 from extproc.config.targets import targets
 from extproc.envoyconf.trust import system_ca_file
 from extproc.origin import Origin, parse_origin
+from extproc.plan import longest_steps
 
 PROCESSOR_CLUSTER: Final = "processor"
 
@@ -226,8 +227,11 @@ def _listener(
         _route(listener, agents[each], clusters[each]) for each in dict.fromkeys(offered + ruled)
     )
     message_timeout = listener.decision_timeout + _DECISION_SLACK
-    longest_step = max((route.timeout for route in routes), default=timedelta())
-    longest_plan = message_timeout + longest_step * (config.orchestrator.max_agents - 1)
+    longest_step = max((route.timeout.total_seconds() for route in routes), default=0.0)
+    earlier = [longest_step] * (config.orchestrator.max_agents - 1)
+    longest_plan = message_timeout + timedelta(
+        seconds=longest_steps(earlier, parallel=listener.execution == "parallel")
+    )
     return AgentListener(
         name=listener.name,
         address=SocketAddress(listener.address, listener.port),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from extproc.plan import Decision, Plan, Source
+from extproc.plan import STEP_GRACE, Decision, Plan, Source, longest_steps
 
 
 def test_sources_are_the_contract_s_words() -> None:
@@ -23,3 +23,10 @@ def test_reasons_add_up_and_do_not_make_another_plan() -> None:
     plan = Plan(("a",), Source.MODEL)
     assert plan.because("one").because("two").reason == "one; two"
     assert plan.because("one") == plan
+
+
+def test_envoy_waits_longer_than_agents_that_take_all_their_time() -> None:
+    """It must not give up while the processor still says what became of them."""
+    assert longest_steps([10, 5], parallel=False) > 15 + 2 * STEP_GRACE
+    assert 10 + STEP_GRACE < longest_steps([10, 5], parallel=True) < 15
+    assert longest_steps([], parallel=True) == 0

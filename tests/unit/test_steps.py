@@ -251,8 +251,8 @@ async def test_answers_may_go_into_a_system_message() -> None:
 def test_how_long_it_may_take() -> None:
     one_by_one = runner(Agents()).longest(("a", "b"))
     at_once = runner(Agents(), parallel=True).longest(("a", "b"))
-    assert one_by_one == 2 * at_once
-    assert at_once > 7.0
+    assert one_by_one > 14.0
+    assert 7.0 < at_once < one_by_one
 
 
 def test_what_an_agent_is_told_of_the_decision() -> None:

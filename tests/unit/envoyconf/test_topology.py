@@ -8,6 +8,7 @@ import pytest
 from extproc.address import PipeAddress, SocketAddress
 from extproc.config.model.root import Config
 from extproc.envoyconf.topology import ClientTls, Topology, build
+from extproc.plan import longest_steps
 
 Make = Callable[..., Topology]
 LISTENERS = [{"name": "travel", "port": 8001, "agents": [{"id": "weather"}]}]
@@ -62,8 +63,20 @@ def test_envoy_waits_longer_than_the_processor_takes(make_topology: Make) -> Non
     )
     listener = topology.listeners[0]
     assert listener.message_timeout == seconds(12)
-    assert listener.max_message_timeout == seconds(12 + 2 * 100)
+    assert listener.max_message_timeout == seconds(12 + 2 * 100.5 + 2)
     assert listener.stream_idle_timeout > listener.max_message_timeout
+
+
+@pytest.mark.parametrize("execution", ["sequential", "parallel"])
+def test_the_longest_plan_may_be_asked_for(execution: str, make_topology: Make) -> None:
+    """Envoy ignores what is over its maximum, and would give up on the plan."""
+    listener = make_topology(
+        {"id": "weather", "url": "http://a", "timeout": "1s"},
+        listener={"decision_timeout": "1ms", "execution": execution},
+        orchestrator={"max_agents": 16},
+    ).listeners[0]
+    asked = longest_steps([1.0] * 15, parallel=execution == "parallel")
+    assert listener.max_message_timeout.total_seconds() >= asked
 
 
 def test_one_agent_a_plan_needs_no_longer_than_a_decision(make_topology: Make) -> None:
