@@ -28,7 +28,7 @@ from extproc.json_document import JsonObject
 from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.embedded import calibration
 from extproc.orchestrator.embedded.catch_all import is_catch_all
-from extproc.orchestrator.embedded.choice import Evidence, leaving
+from extproc.orchestrator.embedded.choice import Evidence, leaving, parts
 from extproc.orchestrator.embedded.dense import TokenTable
 from extproc.orchestrator.embedded.scorer import Scorer
 from extproc.orchestrator.embedded.turn import read_turn
@@ -36,6 +36,8 @@ from extproc.orchestrator.embedded.turn import read_turn
 NONE_SHARE = 0.25  # what share of first turns is expected to fit no agent
 SWITCH_SHARE = 0.4  # and of later turns, to go to another agent
 FIRST_TURN = 0.05  # what first turns count beside later ones there
+FEW = 30  # so many parts of turns tell half of what a set can tell
+FIGURES = ("_FITS", "_RIGHT", "_OWN_TASK", "_LEAVES")
 CEILING = 1.5
 
 Case = dict[str, Any]
@@ -63,6 +65,10 @@ class Samples:
             total = sum(self.weights[place] for place in own) or 1.0
             for place in own:
                 self.weights[place] *= share / total
+
+    def temper(self) -> None:
+        """Let a set with many samples weigh no more than one, and one with few still less."""
+        self.weights = [weight / (len(self.weights) + FEW) for weight in self.weights]
 
 
 def fit(samples: list[Samples], ridge: float = 1e-3) -> Figures:
@@ -95,18 +101,19 @@ def evidence_of(scorer: Scorer, table: TokenTable, case: Case) -> tuple[Evidence
 
 
 def samples_of(agents: list[AgentInfo], cases: list[Case], table: TokenTable) -> list[Samples]:
-    """Return the samples of one set of agents: for what fits, what is right and what leaves."""
+    """Return the samples of one set of agents, in the order of `FIGURES`."""
     scorer, ids, chance = (
         Scorer(agents, table, table),
         [agent.id for agent in agents],
         random.Random(3),
     )
-    fits, right, leaves = Samples(), Samples(), Samples()
+    fits, right, own_task, leaves = Samples(), Samples(), Samples(), Samples()
     for case in cases:
-        if case["kind"] == "multi":
-            continue
         evidence, off_topic = evidence_of(scorer, table, case)
         expected, previous = case["expected"], case.get("previous_agent")
+        add_parts(own_task, evidence, ids, case)
+        if case["kind"] == "multi":
+            continue
         units = np.sort(evidence.units[0])
         if previous is not None and expected:
             figures = leaving(evidence, ids.index(previous))
@@ -126,7 +133,16 @@ def samples_of(agents: list[AgentInfo], cases: list[Case], table: TokenTable) ->
     fits.balance(1 - NONE_SHARE)
     right.balance(sum(right.labels) / max(len(right.labels), 1))
     leaves.balance(SWITCH_SHARE)
-    return [fits, right, leaves]
+    own_task.temper()
+    return [fits, right, own_task, leaves]
+
+
+def add_parts(samples: Samples, evidence: Evidence, ids: list[str], case: Case) -> None:
+    """Add what the parts of a turn say, where any agent is expected."""
+    for tasks in {evidence.turn.coarse, evidence.turn.fine} if case["expected"] else ():
+        for agent, part in parts(evidence, tasks):
+            if ids[agent] != case.get("previous_agent"):
+                samples.add(part.features(), label=ids[agent] in case["expected"])
 
 
 def read_sets(folders: list[Path]) -> Iterator[tuple[str, list[AgentInfo], list[Case]]]:
@@ -173,7 +189,7 @@ def main() -> None:
         (name, samples_of(agents, cases, table))
         for name, agents, cases in read_sets([Path(each) for each in sys.argv[1:]])
     ]
-    for kind, title in enumerate(("_FITS", "_RIGHT", "_LEAVES")):
+    for kind, title in enumerate(FIGURES):
         usable = [
             (name, each[kind]) for name, each in sets if {*each[kind].labels} == {True, False}
         ]

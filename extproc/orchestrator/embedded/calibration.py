@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +16,10 @@ _CEILING: Final = 1.5
 _BEYOND: Final = 0.1
 """What a unit above the ceiling still counts, so that the better agent has the better score."""
 
-_FITS: Final = (3.0, -2.23, -0.47)
-_RIGHT: Final = (3.85, -0.23)
-_LEAVES: Final = (6.69, -4.94, 3.15, -0.74, -8.29)
+_FITS: Final = (3.24, -2.25, -0.57)
+_RIGHT: Final = (4.05, -0.25)
+_OWN_TASK: Final = (1.49, 2.54, 1.13, 1.92, 1.04, -2.73, -5.45)
+_LEAVES: Final = (6.69, -4.84, 3.17, -0.71, -8.35)
 
 
 def fits(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -33,6 +35,39 @@ def right(lead: float) -> float:
     """Return how likely the best agent is the right one, by its lead in units over the next."""
     by_lead, bias = _RIGHT
     return _logistic(by_lead * min(lead, _CEILING) + bias)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTask:
+    """What tells whether a part of a turn is a task for its best agent, beside other tasks.
+
+    `lead` is in units, over the best agents of the other parts; `whole` are the agent's units by
+    the whole turn, and `among` says that these are among the best few. `kinship` is the greatest
+    cosine to the other agents. `marked`: the user's words set the part apart.
+    """
+
+    lead: float
+    whole: float
+    marked: bool
+    among: bool
+    content_words: int
+    kinship: float
+
+    def features(self) -> tuple[float, ...]:
+        """Return the figures that are weighted."""
+        return (
+            min(self.lead, _CEILING),
+            min(self.whole, _CEILING),
+            self.marked,
+            self.among,
+            math.log1p(self.content_words),
+            max(self.kinship, 0.0) ** 2,
+        )
+
+
+def own_task(part: OwnTask) -> float:
+    """Return how likely a part of a turn is a task of its own."""
+    return _weighed(_OWN_TASK, part.features())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +95,11 @@ class Leaving:
 
 def leaves(leaving: Leaving) -> float:
     """Return how likely a turn leaves the agent of the turn before."""
-    *weights, bias = _LEAVES
-    features = leaving.features()
+    return _weighed(_LEAVES, leaving.features())
+
+
+def _weighed(figures: Sequence[float], features: Sequence[float]) -> float:
+    *weights, bias = figures
     return _logistic(sum(w * f for w, f in zip(weights, features, strict=True)) + bias)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,31 +97,34 @@ def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choic
 
 def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[int, float]:
     """Return the agents that have a task of their own, each with how likely that is."""
-    wanted = {task.row: int(evidence.units[task.row].argmax()) for task in tasks}
-    rivals = set(wanted.values())
-    if len(rivals) == 1 and left is None:
-        return {}
-    among = set(np.argsort(-evidence.units[0])[: len(tasks) + 1].tolist())
     steps: dict[int, float] = {}
-    for task in tasks:
-        agent = wanted[task.row]
-        likely = _own_task(evidence, task.row, agent, rivals - {agent})
-        # What one clause suggests and the whole turn does not is chance, unless words say so.
-        if agent != left and (task.marked or agent in among) and likely >= task.bar:
+    for agent, part in parts(evidence, tasks):
+        likely = calibration.own_task(part)
+        if agent != left and likely >= _LIKELY:
             steps[agent] = max(likely, steps.get(agent, 0.0))
     return steps
 
 
-def _own_task(evidence: Evidence, row: int, agent: int, rivals: AbstractSet[int]) -> float:
-    """Return how likely a text is a task for `agent` beside those of `rivals`."""
-    likely = float(evidence.fits[row, agent])
-    if not rivals:
-        return likely
-    others = list(rivals)
-    lead = float(evidence.units[row, agent] - evidence.units[row, others].max())
-    kinship = float(evidence.kinship[agent, others].max())
-    # One matter seldom needs two agents that are much alike.
-    return likely * calibration.right(lead) * (1 - max(kinship, 0.0) ** 2)
+def parts(evidence: Evidence, tasks: Sequence[Task]) -> Iterator[tuple[int, calibration.OwnTask]]:
+    """Yield each task's best agent, and what speaks for a task of its own.
+
+    Nothing where all tasks are for one agent.
+    """
+    units = evidence.units
+    wanted = [int(units[task.row].argmax()) for task in tasks]
+    among = np.argsort(-units[0])[: len(tasks) + 1]
+    for task, agent in zip(tasks, wanted, strict=True):
+        others = list(set(wanted) - {agent})
+        if others:
+            part = calibration.OwnTask(
+                lead=float(units[task.row, agent] - units[task.row, others].max()),
+                whole=float(units[0, agent]),
+                marked=task.marked,
+                among=agent in among,
+                content_words=task.content_words,
+                kinship=float(evidence.kinship[agent, others].max()),
+            )
+            yield agent, part
 
 
 def _one(evidence: Evidence, left: int | None) -> Choice:

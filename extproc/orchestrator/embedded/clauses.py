@@ -10,17 +10,25 @@ _ENDS: Final = 6
 """Of a text in many clauses only this many at either end are looked at: it is a document."""
 
 _MAX_PARTS: Final = 6
-_MIN_WORDS: Final = 3
-"""Either side of `and` or a comma needs this many words, else it joins nouns and not tasks."""
+_MIN_WORDS: Final = 2
+"""Either side of `and` or a comma needs this many words: `and a taxi` may be a task."""
 
-_MARKER: Final = (
-    r"(?:and |but )?(?:then|also|after (?:that|which)|afterwards?|plus|next|finally|lastly|"
-    r"in addition|additionally|besides(?: that)?|as well as|on top of that|second(?:ly)?|"
-    r"third(?:ly)?|(?:when|once) that(?:'s| is) done)\b"
+_JOINER: Final = (  # joins tasks wherever it stands
+    r"(?:then|after (?:that|which)|afterwards?|in addition|additionally|besides(?: that)?|"
+    r"as well as|on top of that|(?:when|once) that(?:'s| is) done)\b"
 )
+_ADVERB: Final = (
+    r"(?:also|plus|finally|lastly|second(?:ly)?|third(?:ly)?|"
+    r"next(?! (?:to|one|time|day|week|weekend|month|year|\w+day)\b))\b"
+)
+"""Sets a task apart where one begins; elsewhere it belongs to a word: `to also get`."""
+
+_MARKER: Final = rf"(?:and |but )?(?:{_JOINER}|{_ADVERB})"
 _EARLIER: Final = r"(?:and |but )?(?:before (?:that|this)|beforehand|but first)\b"
 _STRONG = re.compile(
-    rf"(?<![.!?;\n])[.!?;\n]+[\"')]*(?:\s|$)|\n|,? (?={_MARKER}|{_EARLIER})", re.IGNORECASE
+    r"(?<![.!?;\n])[.!?;\n]+[\"')]*(?:\s|$)|\n"
+    rf"|,? (?=(?:and |but )?{_JOINER}|(?:and|but) {_ADVERB}|{_EARLIER})|, (?={_ADVERB})",
+    re.IGNORECASE,
 )
 _WEAK = re.compile(r" ?, (?:and |but )?| (?:and|but|&) ", re.IGNORECASE)
 _LEADING = re.compile(

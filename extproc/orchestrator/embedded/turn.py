@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from extproc.conversation import Conversation
 from extproc.orchestrator.embedded import clauses
 from extproc.orchestrator.embedded.text import clip, content_words
 
-_MARKED_BAR: Final = 0.3
-_SENTENCE_BAR: Final = 0.65
-_PART_BAR: Final = 0.45
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A text that may be a task of its own: its row, and how likely that must be to count.
-
-    It is `marked` where the user's words say so.
-    """
+    """A text that may be a task of its own, by its row; `marked` where the user's words say so."""
 
     row: int
-    bar: float
     marked: bool
+    content_words: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +37,20 @@ def read_turn(conversation: Conversation, spelling: Callable[[str], str]) -> Tur
     """Return the turn that a conversation ends with, its slips corrected by `spelling`."""
     index = conversation.turn
     text = spelling(clip(conversation.messages[index].text)) if index is not None else ""
-    texts, coarse, fine = [text], [], []
+    texts = [text]
+
+    def add(part: str, *, marked: bool) -> Task:
+        texts.append(part)
+        return Task(len(texts) - 1, marked, content_words(part))
+
+    coarse: list[Task] = []
+    fine: list[Task] = []
     for clause in clauses.split(text):
-        bar = _MARKED_BAR if clause.marked else _SENTENCE_BAR
-        task = Task(len(texts), bar, clause.marked)
-        texts.append(clause.text)
-        coarse.append(task)
+        coarse.append(add(clause.text, marked=clause.marked))
         if len(clause.parts) == 1:
-            fine.append(task)
-            continue
-        fine.append(Task(len(texts), bar if clause.marked else _PART_BAR, clause.marked))
-        rows = range(len(texts) + 1, len(texts) + len(clause.parts))
-        fine.extend(Task(row, _PART_BAR, marked=False) for row in rows)
-        texts.extend(clause.parts)
+            fine.append(coarse[-1])
+        else:
+            first, *rest = clause.parts
+            fine.append(add(first, marked=clause.marked))
+            fine.extend(add(part, marked=False) for part in rest)
     return Turn(tuple(texts), tuple(coarse), tuple(fine), content_words(text))

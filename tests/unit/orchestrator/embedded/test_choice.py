@@ -18,7 +18,7 @@ def evidence(
 ) -> Evidence:
     """Units of the whole turn first, then of each clause."""
     rows = np.array(units, np.float32)
-    tasks = tuple(Task(row, 0.3 if marked else 0.7, marked) for row in range(1, len(units)))
+    tasks = tuple(Task(row, marked, content_words=2) for row in range(1, len(units)))
     turn = Turn(tuple("text" for _ in units), tasks, tasks, content_words=5)
     nothing = np.zeros((len(units), 1), np.float32)
     alike = np.full((rows.shape[1], rows.shape[1]), kinship, np.float32)
@@ -56,9 +56,15 @@ def test_tasks_run_in_their_order_and_the_last_are_cut() -> None:
 
 
 def test_agents_that_are_alike_seldom_share_a_turn() -> None:
-    units = [[1.0, 0.9], [1.5, 0.0], [0.0, 1.5]]
+    units = [[0.8, 0.7], [1.2, 0.0], [0.0, 1.2]]
     assert len(choose(evidence(units, marked=False), None, 3).agents) == 2
-    assert len(choose(evidence(units, marked=False, kinship=0.8), None, 3).agents) == 1
+    assert len(choose(evidence(units, marked=False, kinship=0.9), None, 3).agents) == 1
+
+
+def test_words_that_set_tasks_apart_count() -> None:
+    units = [[0.6, 0.3], [1.0, 0.2], [0.2, 0.9]]
+    assert choose(evidence(units, marked=True), None, 3).agents == (0, 1)
+    assert choose(evidence(units, marked=False), None, 3).agents == (0,)
 
 
 def test_one_clear_clause_speaks_for_a_long_text() -> None:

@@ -19,6 +19,9 @@ def texts(text: str) -> list[str]:
         ("Book a flight and also find a hotel", ["Book a flight", "find a hotel"]),
         ("First book a flight; after that find a hotel", ["book a flight", "find a hotel"]),
         ("Book a flight, but before that check rain", ["check rain", "Book a flight"]),
+        ("Find a hotel, plus a taxi. Next, check rain", ["Find a hotel", "a taxi", "check rain"]),
+        ("Is it possible to also get a card", ["Is it possible to also get a card"]),
+        ("Next month I move to Rome", ["Next month I move to Rome"]),
         ("One task", ["One task"]),
         ("", []),
         ("?!.", []),
@@ -38,6 +41,7 @@ def test_words_of_order_mark_both_neighbours() -> None:
 
 def test_and_joins_nouns_and_parts_tasks() -> None:
     assert split("bread and butter")[0].parts == ("bread and butter",)
+    assert split("book a flight and a taxi")[0].parts == ("book a flight", "a taxi")
     assert split("book me a flight and find a hotel")[0].parts == (
         "book me a flight",
         "find a hotel",

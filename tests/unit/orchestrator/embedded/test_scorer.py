@@ -39,6 +39,20 @@ def test_examples_set_the_scale(travel: tuple[AgentInfo, ...], table: TokenTable
     )
 
 
+def test_a_request_for_one_of_many_duties_is_expected_to_score_lower(table: TokenTable) -> None:
+    duties = "flights, dinners, plumbers, tax returns, concerts and loans."
+    text = ["flights"]
+    narrow, broad = (
+        Scorer([AgentInfo("helper", description)], table, table)
+        for description in ("Books cheap flights.", f"Arranges cheap travel, {duties}")
+    )
+    figures = []
+    for scorer in (narrow, broad):
+        scored = scorer.score(text, table(text))
+        figures.append(float(scored.units[0, 0] / scored.ranking.fused[0, 0]))
+    assert figures[0] < figures[1]
+
+
 def test_agents_about_idle_talk_do_not_silence_each_other(table: TokenTable) -> None:
     agents = [AgentInfo("jokes", "Tells jokes.", ("tell me a joke", "make me laugh"))]
     text = ["tell me a joke"]

@@ -39,11 +39,12 @@ def test_parts_replace_their_clause_in_the_fine_tasks(ask: Ask) -> None:
     ]
 
 
-def test_marked_tasks_have_the_lowest_bar(ask: Ask) -> None:
+def test_tasks_are_marked_where_the_words_say_so(ask: Ask) -> None:
     marked = read(ask, "book a flight, then find a hotel").coarse
     unmarked = read(ask, "book a flight. find a hotel").coarse
-    assert {task.marked for task in marked} == {True}
-    assert max(task.bar for task in marked) < min(task.bar for task in unmarked)
+    assert [task.marked for task in marked] == [True, True]
+    assert [task.marked for task in unmarked] == [False, False]
+    assert [task.content_words for task in marked] == [2, 2]
 
 
 def test_the_number_of_texts_is_bounded(ask: Ask) -> None:
