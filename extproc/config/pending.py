@@ -15,14 +15,14 @@ from extproc.config.yaml_source import Node
 _UNFILTERED: Final = "accepted, but has no effect yet: nothing is filtered"
 _NO_EFFECT: Final = "accepted, but has no effect yet"
 
-PENDING: Final[Mapping[str, tuple[str, ...]]] = {
+PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     # key: the values of it that work already
     "agents[].endpoints": (),
     "agents[].failover": (),
     "agents[].variants": (),
     "agents[].cluster": (),
     "agents[].service": (),
-    "agents[].load_balancing": (),
+    "agents[].load_balancing": ("least_request",),
     "agents[].session_affinity": (),
     "agents[].mirror": (),
     "agents[].health_check": (),
@@ -30,9 +30,9 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "agents[].model": (),
     "agents[].access_key": (),
     "agents[].headers": (),
-    "agents[].forward_authorization": (),
+    "agents[].forward_authorization": (True,),
     "filters": (),
-    "orchestrator.avoid_unavailable": (),
+    "orchestrator.avoid_unavailable": (False,),
     "listeners[].tls": (),
     "listeners[].on_unavailable": ("reject",),
     "listeners[].mode": ("enforce",),
@@ -41,8 +41,8 @@ PENDING: Final[Mapping[str, tuple[str, ...]]] = {
     "listeners[].agents[].input_filters": (),
     "listeners[].agents[].output_filters": (),
     "limits.decompress": (),
-    "observability.capture_prompts": (),
-    "egress": (),
+    "observability.capture_prompts": (False,),
+    "egress.url": (),
     "tracing.span_attributes.header_prefixes": (),
 }
 

@@ -44,6 +44,19 @@ def test_every_row_names_a_key_that_exists() -> None:
     assert set(PENDING) - keys == set()
 
 
+def test_what_a_file_asks_for_by_default_has_its_effect_already() -> None:
+    """Writing a default down must not look like asking for what is not there."""
+    defaults = {
+        (at, name): field.default
+        for at, each in sections()
+        for name, field in each.model_fields.items()
+    }
+    for row, working in PENDING.items():
+        section, _, name = row.rpartition(".")
+        default = defaults[section, name]
+        assert default in (None, (), {}) or default in working, row
+
+
 @pytest.mark.usefixtures("table")
 def test_keys_that_are_set_are_named_once_each() -> None:
     assert [fault.message for fault in pending_warnings(TREE, "f")] == [
