@@ -3,6 +3,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo $$python; break; }; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PROTO := .venv/proto
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test check format proto envoy-configs docs clean
@@ -39,8 +40,11 @@ format: $(INSTALLED) ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-proto: $(INSTALLED) ## Generate extproc/_pb from proto/
-	$(BIN)/python proto/generate.py
+# The compiler's runtime is older than ours: see proto/generate.py.
+proto: ## Generate extproc/_pb from proto/
+	@$(PYTHON) -m venv $(PROTO)
+	@$(PROTO)/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.71.2
+	$(PROTO)/bin/python proto/generate.py
 
 envoy-configs: $(INSTALLED) ## Render envoy/ from the examples
 	for name in $(notdir $(wildcard examples/*)); do \
