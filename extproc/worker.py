@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -75,6 +76,9 @@ async def _serve(options: argparse.Namespace) -> int:
             # A file that the configuration names may have changed since it was checked.
             sys.stderr.write(f"{error}\n")
             return 1
+        # What was loaded stays: to look through it in each full collection takes some 0.2 s.
+        gc.collect()
+        gc.freeze()
         sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
         sys.stdout.flush()
         await stop.wait()
