@@ -29,7 +29,7 @@ class Headers:
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return every value of `name`, in order."""
-        return tuple(value for key, value in self.pairs if key == name)
+        return tuple([value for key, value in self.pairs if key == name])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs)

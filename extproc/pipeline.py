@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -31,8 +32,7 @@ from extproc.steps import StepRunner, step_headers
 from extproc.stream.events import Result, Unfinished
 
 _METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
-
-
+_NO_ENCODING: Final = frozenset({"", "identity"})
 _MAX_LOOPS: Final = 8
 
 
@@ -104,8 +104,8 @@ class Pipeline:
             raise MethodNotAllowed(request.method, allowed)
         if passed_loops(request.headers.get(names.HEADER_HOPS)) >= _MAX_LOOPS:
             raise LoopDetected("the request has passed through too many outer loops")
-        encodings = ",".join(request.headers.get_all("content-encoding")).lower().split(",")
-        if {encoding.strip() for encoding in encodings} - {"", "identity"}:
+        encodings = request.headers.get_all("content-encoding")
+        if encodings and not _NO_ENCODING.issuperset(_members(encodings)):
             raise UnsupportedEncoding("send the body without a content-encoding")
         return listener
 
@@ -118,6 +118,11 @@ class Pipeline:
         if listener is None:
             raise UnsupportedGateway(f"the gateway must set {names.HEADER_LISTENER} to a listener")
         return listener
+
+
+def _members(values: Iterable[str]) -> Iterator[str]:
+    """Yield the members of a header that is a list, in lower case."""
+    return (member.strip() for member in ",".join(values).lower().split(","))
 
 
 async def _finish(

@@ -19,4 +19,5 @@ def trace_id(traceparent: str | None) -> str | None:
 
 def start(*, sampled: bool = False) -> str:
     """Return a header that starts a trace."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-0{int(sampled)}"
+    ids = os.urandom(24).hex()
+    return f"00-{ids[:32]}-{ids[32:]}-0{int(sampled)}"

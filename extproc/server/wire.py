@@ -144,10 +144,9 @@ def _set_headers(target: pb.HeaderMutation, mutations: Mutations) -> None:
 
 
 def _set_header(target: pb.HeaderMutation, name: str, value: str) -> None:
-    option = target.set_headers.add()
-    option.header.key = name
-    option.header.raw_value = value.encode("latin-1")
-    option.append_action = _OVERWRITE
+    header = target.set_headers.add(append_action=_OVERWRITE).header
+    header.key = name
+    header.raw_value = value.encode("latin-1")
 
 
 def _extend(seconds: float) -> bytes:

@@ -27,8 +27,9 @@ class Decisions:
     def end(self, record: Record) -> None:
         """Keep a request that was decided."""
         if record.decision is not None:
-            request_id = record.request_id[:_LONGEST_ID]
-            self._kept.append((time.time(), replace(record, request_id=request_id)))
+            if len(record.request_id) > _LONGEST_ID:
+                record = replace(record, request_id=record.request_id[:_LONGEST_ID])
+            self._kept.append((time.time(), record))
 
     def newest_first(self) -> list[dict[str, Any]]:
         """Return the decisions as JSON objects."""
