@@ -15,6 +15,7 @@ from extproc.config.checks.filters import check_filters
 from extproc.config.checks.finding import Finding
 from extproc.config.checks.listeners import Ids, check_listeners
 from extproc.config.checks.orchestrator import check_orchestrator
+from extproc.config.checks.tracing import check_tracing
 from extproc.config.faults import Fault, Location, path_text
 from extproc.config.messages import explain, locate
 from extproc.config.model.agents import Agent
@@ -111,6 +112,7 @@ def _findings(
     yield from check_filters(config)
     yield from check_orchestrator(config)
     yield from check_listeners(config, tree, Ids(agents, disabled, filters))
+    yield from check_tracing(config)
 
 
 def _ids(tree: Node, section: str) -> frozenset[str]:

@@ -27,7 +27,7 @@ def check_agents(config: Config, tree: Node, agent_ids: frozenset[str]) -> Itera
         yield from _variants(agent, location)
         yield from _affinity(agent, location)
         yield from _fallback(agent, location, tree, agent_ids)
-        yield from _client_certificate(agent, location)
+        yield from _tls(agent, location)
 
 
 def _ways(agent: Agent, location: Location) -> Iterator[Finding]:
@@ -109,7 +109,11 @@ def _fallback(
         yield unknown(tree, at, "agents")
 
 
-def _client_certificate(agent: Agent, location: Location) -> Iterator[Finding]:
+def _tls(agent: Agent, location: Location) -> Iterator[Finding]:
+    where = (*location, "tls")
     if (agent.tls.certificate is None) != (agent.tls.key is None):
-        where = (*location, "tls")
         yield Finding(where, "certificate and key go together", at_key=True, needs=(where,))
+    if agent.tls.model_fields_set and agent.url and urlsplit(agent.url).scheme == "http":
+        message = "has no effect: the url is not https"
+        needs = ((*location, "url"),)
+        yield Finding(where, message, at_key=True, needs=needs, is_warning=True)

@@ -23,9 +23,9 @@ ENVIRON = {"URL": "http://h", "PORT": "8001"}
 def test_a_file_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "outerloop.yaml"
     path.write_text(TEXT.replace('"}', '", tls: {ca: ca.pem}}'), encoding="utf-8")
-    loaded = load(path, ENVIRON)
+    loaded = load(path, {**ENVIRON, "URL": "https://h"})
     assert loaded.warnings == ()
-    assert loaded.config.agents[0].url == "http://h"
+    assert loaded.config.agents[0].url == "https://h"
     assert loaded.config.agents[0].tls.ca == str(tmp_path / "ca.pem")
     assert loaded.config.listeners[0].port == 8001
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from extproc.config.load import Loaded
+
 pytestmark = pytest.mark.usefixtures("all_features")
 
 LISTENERS = """
@@ -151,6 +153,16 @@ def test_a_fallback_is_another_agent(expect_errors: Callable[..., None]) -> None
 
 def test_a_client_certificate_has_a_key(expect_errors: Callable[..., None]) -> None:
     expect_errors(file("  - {id: a, url: 'https://h', ►tls: {certificate: c.pem}}"), "go together")
+
+
+def test_certificates_that_nobody_looks_at_are_told(read: Callable[..., Loaded]) -> None:
+    agents = file("""
+  - {id: a, url: "http://h:1", tls: {ca: c.pem}}
+  - {id: b, url: "https://h:1", tls: {ca: c.pem}}
+  - {id: c, url: "http://h:1", tls: {}}
+""")
+    [warning] = read(agents).warnings
+    assert warning.message == "agents[0].tls: has no effect: the url is not https"
 
 
 def test_nothing_is_said_about_disabled_agents(read: Callable[..., object]) -> None:
