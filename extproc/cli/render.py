@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from extproc.address import SocketAddress
+from extproc.cli.failures import FAULTS, Failure
 from extproc.cli.files import read
 
 _PROCESSOR: Final = (SocketAddress("127.0.0.1", 9001),)
@@ -25,7 +26,10 @@ def render(file: Path, *, target: str, directory: Path | None) -> None:
     if directory is None:
         click.echo(text, nl=False)
         return
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{target}.yaml"
-    path.write_text(text, encoding="utf-8")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}", FAULTS) from error
     click.echo(path)

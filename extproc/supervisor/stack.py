@@ -105,7 +105,10 @@ class Stack:
         return envoy and any(worker.status is Status.READY for worker in self.workers)
 
     async def run(self, stop: asyncio.Event, when_ready: Callable[[], Awaitable[None]]) -> None:
-        """Start, await `when_ready` when all serve, drain after `stop`. Raises `StartError`."""
+        """Start, await `when_ready` when all serve, drain after `stop`.
+
+        Raises `StartError`, and what `when_ready` raises.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 for child in self._children:
@@ -117,8 +120,9 @@ class Stack:
                 await stop.wait()
                 watch.cancel()
                 await self._drain()
-        except* StartError as errors:
-            raise errors.exceptions[0] from None
+        except ExceptionGroup as errors:
+            # The first one ended the stack, and is what its caller knows.
+            raise errors.exceptions[0] from errors
 
     @property
     def _children(self) -> tuple[Child, ...]:
@@ -189,10 +193,13 @@ def stop_event() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def on_signal(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def on_signal() -> None:
+        for number in signals:
+            loop.remove_signal_handler(number)
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal, number)
+    for number in signals:
+        loop.add_signal_handler(number, on_signal)
     return stop

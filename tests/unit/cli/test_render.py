@@ -23,3 +23,13 @@ def test_the_same_in_a_folder(file: Path, tmp_path: Path, outerloop: Callable[..
     written = folder / "bootstrap.yaml"
     assert result.out == f"{written}\n"
     assert written.read_text() == printed
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    file: Path, tmp_path: Path, outerloop: Callable[..., Any]
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    result = outerloop("render", "-c", str(file), "--target", "bootstrap", "-o", str(in_the_way))
+    assert result.code == 1
+    assert result.err == f"outerloop: {in_the_way}: File exists\n"

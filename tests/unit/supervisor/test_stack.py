@@ -49,6 +49,16 @@ async def test_a_worker_that_cannot_start_is_a_start_error(
         await Stack(worker_settings("version: v0")).run(asyncio.Event(), never)
 
 
+async def test_what_fails_when_all_serve_is_raised_as_it_is(
+    worker_settings: Callable[..., WorkerSettings],
+) -> None:
+    async def when_ready() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await Stack(worker_settings()).run(asyncio.Event(), when_ready)
+
+
 async def test_a_stop_while_starting_is_heard(
     worker_settings: Callable[..., WorkerSettings],
 ) -> None:
@@ -63,11 +73,15 @@ async def test_a_stop_while_starting_is_heard(
     assert not told
 
 
-async def test_signals_set_the_stop_event() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_first_signal_sets_the_stop_event_and_the_second_is_not_held_back(
+    number: signal.Signals,
+) -> None:
     stop = stop_event()
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), number)
     await asyncio.wait_for(stop.wait(), 10)
-    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_workers_command_line_names_its_address(
