@@ -20,7 +20,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 KEYS = {
     *("time", "request_id", "trace_id", "listener", "method", "path", "status", "agent", "plan"),
     *("source", "confidence", "variant", "upstream_host", "attempts", "bytes_in", "bytes_out"),
-    *("duration_ms", "decision_ms", "first_byte_ms", "error"),
+    *("duration_ms", "decision_ms", "first_byte_ms", "error", "details"),
 }
 
 
@@ -64,6 +64,7 @@ def test_a_routed_request(
         "upstream_host": f"127.0.0.1:{echo_agents['hotel_agent'].port}",
         "attempts": 1,
         "error": None,
+        "details": "via_upstream",
     }
 
 
@@ -80,7 +81,8 @@ def test_a_rejected_request(http: httpx.Client, travel: Stack) -> None:
     line = travel.access_log("log-rejected")
     assert set(line) == KEYS
     numbers(line, "duration_ms", "bytes_in", "bytes_out")
-    del line["time"], line["trace_id"], line["decision_ms"], line["first_byte_ms"], line["attempts"]
+    for name in ("time", "trace_id", "decision_ms", "first_byte_ms", "attempts", "details"):
+        del line[name]
     nothing = ("agent", "plan", "source", "confidence", "variant", "upstream_host")
     assert line == dict.fromkeys(nothing) | {
         "request_id": "log-rejected",
@@ -108,7 +110,20 @@ def test_a_client_that_hangs_up(
         assert answer.status_code == 200
     line = travel.access_log("log-gone")
     assert (line["status"], line["agent"]) == (200, "hotel_agent")
+    assert line["details"].startswith("downstream_remote_disconnect")
     assert "log-gone" not in echo_agents["weather_agent"].running()
+
+
+def test_an_agent_that_breaks_off_in_a_stream(http: httpx.Client, travel: Stack) -> None:
+    wish = {"x-request-id": "log-broken", "x-test-sse": "2,0", "x-test-abort": "now"}
+    with (
+        pytest.raises(httpx.RemoteProtocolError),
+        http.stream("POST", travel.url + CHAT, json=BODY, headers=wish) as answer,
+    ):
+        answer.read()
+    line = travel.access_log("log-broken")
+    assert (line["status"], line["agent"]) == (200, "hotel_agent")
+    assert line["details"].startswith("upstream_reset_after_response_started")
 
 
 def test_an_explicit_id_that_would_break_json(http: httpx.Client, travel: Stack) -> None:

@@ -37,6 +37,8 @@ _FIELDS: Final = {
     "decision_ms": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_DECISION_MS})%",
     "first_byte_ms": "%RESPONSE_DURATION%",
     "error": f"%RESP({names.HEADER_ERROR})%",
+    # A stream that broke has its status and no error: how it ended stands only here.
+    "details": "%RESPONSE_CODE_DETAILS%",
 }
 
 

@@ -26,6 +26,7 @@ KEYS = {
     "decision_ms",
     "first_byte_ms",
     "error",
+    "details",
 }
 
 
