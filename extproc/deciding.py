@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from heapq import nlargest
-from operator import itemgetter
 from typing import Final
 
 from extproc.conversation import Conversation
@@ -22,7 +20,6 @@ log = logging.getLogger(__name__)
 
 _WINDOW: Final = 16
 """Messages of user and assistant that a decision may depend on."""
-_KEPT_SCORES: Final = 10
 _SPOKEN: Final = frozenset({"user", "assistant"})
 
 
@@ -118,7 +115,7 @@ class Decider:
                     raise
                 return self._fallback(error, allowed), False
             if plan.lasting:
-                self.decisions.put(key, _kept(plan))
+                self.decisions.put(key, plan.abridged())
         return self._settle(plan, allowed), cached
 
     async def _previous(
@@ -164,7 +161,7 @@ class Decider:
 
 
 def _remembered(plan: Plan, before: Session | None) -> Session:
-    plan = _kept(plan)
+    plan = plan.abridged()
     fitted = plan.source not in {Source.DEFAULT, Source.FALLBACK}
     if fitted or before is None:
         return Session(plan, plan.agents[-1] if fitted else None)
@@ -182,14 +179,6 @@ def _of_this_turn(
     if agent is None:
         return None
     return Plan((agent,), Source.EXPLICIT, reason="tool results go to the agent named before")
-
-
-def _kept(plan: Plan) -> Plan:
-    """Return a plan with its best scores alone: thousands are kept, of any number of agents."""
-    if len(plan.scores) <= _KEPT_SCORES:
-        return plan
-    best = nlargest(_KEPT_SCORES, plan.scores.items(), key=itemgetter(1))
-    return replace(plan, scores=dict(best))
 
 
 def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Key:

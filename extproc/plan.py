@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -46,6 +48,12 @@ class Plan:
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
     reason: str = field(default="", compare=False)
     lasting: bool = field(default=True, compare=False)
+
+    def abridged(self, scores: int = 10) -> Plan:
+        """Return the plan with its best scores alone, for keeping: agents may be thousands."""
+        if len(self.scores) <= scores:
+            return self
+        return replace(self, scores=dict(nlargest(scores, self.scores.items(), key=itemgetter(1))))
 
     def because(self, reason: str) -> Plan:
         """Return the plan with one more reason."""

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ import click
 from extproc.address import Address, PipeAddress, SocketAddress, parse
 from extproc.cli.failures import NOT_STARTED, USAGE, Failure
 from extproc.cli.files import read
+from extproc.config.load import Loaded
 from extproc.config.model.root import Config
 from extproc.logs import configure
 from extproc.supervisor.addresses import following, require_free
@@ -56,10 +57,10 @@ Meanwhile = Callable[[str], Awaitable[None]]
 
 def up(options: Options, meanwhile: Meanwhile | None = None) -> None:
     """Run Envoy and workers until a signal or until `meanwhile` ends. Raises `Failure`."""
-    config = _begin(options)
+    loaded = _begin(options)
     with _private_folder() as folder:
         try:
-            asyncio.run(_up(options, config, folder, meanwhile))
+            asyncio.run(_up(options, loaded, folder, meanwhile))
         except StartError as error:
             raise Failure(str(error), NOT_STARTED) from error
 
@@ -70,10 +71,10 @@ def serve(options: Options, bind: str) -> None:
         addresses = following(_address(bind, "--bind"), options.workers)
     except ValueError as error:
         raise Failure(f"--bind {bind}: {error}", USAGE) from error
-    config = _begin(options)
+    loaded = _begin(options)
     with _private_folder() as folder:
         try:
-            asyncio.run(_serve(options, config, folder, addresses))
+            asyncio.run(_serve(options, loaded, folder, addresses))
         except StartError as error:
             raise Failure(str(error), NOT_STARTED) from error
 
@@ -89,16 +90,18 @@ def _private_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _begin(options: Options) -> Config:
-    config = read(options.file).config
+def _begin(options: Options) -> Loaded:
+    loaded = read(options.file)
     configure(options.log_level)
     if options.access_log:
-        return config
-    observability = config.observability.model_copy(update={"access_log": None})
-    return config.model_copy(update={"observability": observability})
+        return loaded
+    observability = loaded.config.observability.model_copy(update={"access_log": None})
+    config = loaded.config.model_copy(update={"observability": observability})
+    return replace(loaded, config=config)
 
 
-async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhile | None) -> None:
+async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhile | None) -> None:
+    config = loaded.config
     stop = stop_event()
     binary = find_binary()
     for listener in config.listeners:
@@ -112,7 +115,9 @@ async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhi
     async with AsyncExitStack() as exits:
         envoy_admin = EnvoyAdmin(admin_socket)
         exits.push_async_callback(envoy_admin.close)
-        settings = _worker_settings(options, folder, sockets, egress, notice=0.0)
+        settings = _worker_settings(
+            options, _snapshot(folder, loaded.text), sockets, egress, notice=0.0
+        )
         stack = Stack(settings, envoy, envoy_admin)
         admin = await _start_admin(exits, stack, options, config)
 
@@ -128,14 +133,17 @@ async def _up(options: Options, config: Config, folder: Path, meanwhile: Meanwhi
 
 
 async def _serve(
-    options: Options, config: Config, folder: Path, addresses: tuple[Address, ...]
+    options: Options, loaded: Loaded, folder: Path, addresses: tuple[Address, ...]
 ) -> None:
+    config = loaded.config
     stop = stop_event()
     for address in addresses:
         if isinstance(address, SocketAddress):
             require_free(address, "--bind")
     async with AsyncExitStack() as exits:
-        settings = _worker_settings(options, folder, addresses, None, notice=_DRAIN_NOTICE)
+        settings = _worker_settings(
+            options, _snapshot(folder, loaded.text), addresses, None, notice=_DRAIN_NOTICE
+        )
         stack = Stack(settings)
         admin = await _start_admin(exits, stack, options, config)
 
@@ -166,20 +174,24 @@ async def _run(
     await stack.run(stop, when_ready)
 
 
+def _snapshot(folder: Path, text: str) -> Path:
+    """Write the copy that workers read: a file that changes must not split them."""
+    path = folder / "outerloop.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def _worker_settings(
     options: Options,
-    folder: Path,
+    snapshot: Path,
     bind: tuple[Address, ...],
     egress: Address | None,
     *,
     notice: float,
 ) -> WorkerSettings:
-    # Workers read a copy: a file that changes while they start must not split them.
-    snapshot = folder / "outerloop.yaml"
-    snapshot.write_bytes(options.file.read_bytes())
     return WorkerSettings(
         snapshot=snapshot,
-        folder=folder,
+        folder=snapshot.parent,
         file=str(options.file),
         bind=bind,
         egress=egress,

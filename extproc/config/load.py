@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +25,14 @@ MAX_FILE_BYTES: Final = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration without a fault. Agents with `enabled: false` are not in it."""
+    """A configuration without a fault, and the text it was read from.
+
+    Agents with `enabled: false` are not in it.
+    """
 
     config: Config
     warnings: tuple[Fault, ...]
+    text: str = field(repr=False)
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -57,7 +61,7 @@ def loads(
     all_warnings = in_order((*translation.warnings, *warnings))
     if all_errors:
         raise ConfigError(all_errors, all_warnings)
-    return Loaded(without_disabled(validated.config), all_warnings)
+    return Loaded(without_disabled(validated.config), all_warnings, text)
 
 
 def read_text(path: Path) -> str:

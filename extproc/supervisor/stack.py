@@ -189,11 +189,11 @@ async def _first(*waits: Awaitable[object]) -> None:
 
 
 def stop_event() -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set; a second signal ends the process at once."""
+    """Return an event that SIGINT, SIGTERM and SIGHUP set; a second signal ends at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def on_signal() -> None:
         for number in signals:

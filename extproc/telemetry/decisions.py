@@ -27,9 +27,10 @@ class Decisions:
     def end(self, record: Record) -> None:
         """Keep a request that was decided."""
         if record.decision is not None:
-            if len(record.request_id) > _LONGEST_ID:
-                record = replace(record, request_id=record.request_id[:_LONGEST_ID])
-            self._kept.append((time.time(), record))
+            decision = replace(record.decision, plan=record.decision.plan.abridged())
+            request_id = record.request_id[:_LONGEST_ID]
+            kept = replace(record, request_id=request_id, decision=decision)
+            self._kept.append((time.time(), kept))
 
     def newest_first(self) -> list[dict[str, Any]]:
         """Return the decisions as JSON objects."""

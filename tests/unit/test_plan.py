@@ -30,3 +30,10 @@ def test_envoy_waits_longer_than_agents_that_take_all_their_time() -> None:
     assert longest_steps([10, 5], parallel=False) > 15 + 2 * STEP_GRACE
     assert 10 + STEP_GRACE < longest_steps([10, 5], parallel=True) < 15
     assert longest_steps([], parallel=True) == 0
+
+
+def test_what_is_kept_of_a_plan_is_bounded() -> None:
+    plan = Plan(("a",), Source.EMBEDDED, 0.9, {f"agent{n}": n / 1000 for n in range(1000)})
+    assert list(plan.abridged().scores)[:2] == ["agent999", "agent998"]
+    assert len(plan.abridged().scores) == 10
+    assert plan.abridged(1000) is plan

@@ -91,3 +91,9 @@ def test_a_workers_command_line_names_its_address(
     first, second = (worker_command(settings, index) for index in range(2))
     assert first != second
     assert str(settings.bind[1]) in second
+
+
+async def test_a_closed_terminal_drains_too() -> None:
+    stop = stop_event()
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.wait_for(stop.wait(), 10)
