@@ -177,6 +177,9 @@ def _syntax_message(error: yaml.MarkedYAMLError, text: str) -> str:
     mark = error.problem_mark
     if mark and text[mark.index : mark.index + 1] == "\t":
         return "a tab cannot indent YAML; use blanks"
+    if error.problem and "nesting depth" in error.problem:
+        # libyaml reads ahead, and some versions of it give up before we have counted.
+        return f"nested deeper than {MAX_DEPTH}"
     context = f"{error.context}: " if error.context else ""
     return f"not valid YAML: {context}{error.problem}"
 

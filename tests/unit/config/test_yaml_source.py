@@ -88,7 +88,7 @@ def test_aliases_and_merge_keys_work() -> None:
         ("? [a]\n: b\n", "f:1:3: a key must be text; put it in quotes"),
         ("a: &a [*a]\n", "f:1:4: an anchor cannot contain itself"),
         ("a: {<<: 3}\n", "f:1:9: `<<` takes a mapping, or a list of mappings"),
-        ("a: " + "[" * 3000, f"f:1:{MAX_DEPTH + 3}: nested deeper than {MAX_DEPTH}"),
+        ("a: " + "[" * (MAX_DEPTH + 9), f"f:1:{MAX_DEPTH + 3}: nested deeper than {MAX_DEPTH}"),
     ],
 )
 def test_yaml_that_cannot_be_used(text: str, expected: str) -> None:
@@ -98,6 +98,11 @@ def test_yaml_that_cannot_be_used(text: str, expected: str) -> None:
 def test_syntax_errors_have_a_place() -> None:
     (fault,) = faults("a: 1\nb: [1, 2\nc: 3\n")
     assert fault.startswith("f:3:2: not valid YAML: ")
+
+
+def test_depth_that_libyaml_itself_may_refuse_is_named_the_same() -> None:
+    (fault,) = faults("a: " + "[" * 3000)
+    assert fault.endswith(f": nested deeper than {MAX_DEPTH}")
 
 
 def test_all_repeated_keys_are_found() -> None:
