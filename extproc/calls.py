@@ -5,6 +5,8 @@ Strategies and filters see this Protocol; what carries a call is decided where a
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +24,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST. `path` is the whole path; `timeout` (seconds) covers everything.
+    """One request, mostly a POST. `path` is the whole path; `timeout` (seconds) covers everything.
 
     `max_bytes` is the most that is read of the answer.
     """
@@ -33,6 +35,16 @@ class Call:
     timeout: float
     max_bytes: int
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """An answer whose body is still to come; `chunks` raises `CallFailed` where it breaks off."""
+
+    status: int
+    headers: Headers
+    chunks: AsyncIterator[bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +72,12 @@ class Caller(Protocol):
 
     async def __call__(self, call: Call, /) -> Response:
         """Return the answer, redirects included as they are. Raises `CallFailed`."""
+        ...
+
+
+class Opener(Protocol):
+    """Makes calls whose answers are read as they come."""
+
+    def open(self, call: Call, /) -> AbstractAsyncContextManager[Arriving]:
+        """Return the answer as it arrives; leaving the context ends it. Raises `CallFailed`."""
         ...

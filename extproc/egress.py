@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
 from extproc.address import Address, PipeAddress
-from extproc.calls import Call, CallFailed, Response, Target
+from extproc.calls import Arriving, Call, CallFailed, Response, Target
 from extproc.http import Headers
 from extproc.names import HEADER_ERROR, HEADER_TARGET
 
@@ -52,31 +54,37 @@ class Egress:
 
     async def __call__(self, call: Call) -> Response:
         """Make one call; see `Caller`."""
+        async with self.open(call) as arriving:
+            body = b"".join([chunk async for chunk in arriving.chunks])
+        return Response(arriving.status, arriving.headers, body)
+
+    @asynccontextmanager
+    async def open(self, call: Call) -> AsyncIterator[Arriving]:
+        """Make one call and read its answer as it comes; see `Caller`."""
         target = call.target.name
         try:
-            async with asyncio.timeout(call.timeout):
-                return await self._post(call)
+            async with asyncio.timeout(call.timeout), self._send(call) as response:
+                error = response.headers.get(HEADER_ERROR) if self._via is not None else None
+                if error is not None:
+                    # Envoy's own answer: a target's x-outerloop headers do not pass the listener.
+                    raise CallFailed(f"{target}: {error}")
+                pairs = ((name.lower(), value) for name, value in response.headers.items())
+                yield Arriving(response.status, Headers(tuple(pairs)), _read(response, call))
         except TimeoutError as error:
             raise CallFailed(f"{target} did not answer in time", timed_out=True) from error
         except (aiohttp.ClientError, OSError, zlib.error) as error:
             raise CallFailed(f"{target}: {type(error).__name__}") from error
 
-    async def _post(self, call: Call) -> Response:
+    def _send(self, call: Call) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = [(name, _as_sent(value)) for name, value in call.headers]
-        async with self._session.post(
+        return self._session.request(
+            call.method,
             # Encoded already: an agent must see the path and query that the client wrote.
             URL(self._base(call.target) + _as_sent(call.path), encoded=True),
             data=call.body,
             headers=[*headers, (HEADER_TARGET, call.target.name)],
             allow_redirects=False,
-        ) as response:
-            body = await _read(response, call)
-            error = response.headers.get(HEADER_ERROR) if self._via is not None else None
-            if error is not None:
-                # Envoy's own answer: a target's x-outerloop headers do not pass the listener.
-                raise CallFailed(f"{call.target.name}: {error}")
-            pairs = ((name.lower(), value) for name, value in response.headers.items())
-            return Response(response.status, Headers(tuple(pairs)), body)
+        )
 
     def _base(self, target: Target) -> str:
         if self._via is None:
@@ -97,10 +105,10 @@ def _as_sent(text: str) -> str:
         return text
 
 
-async def _read(response: aiohttp.ClientResponse, call: Call) -> bytes:
-    body = bytearray()
+async def _read(response: aiohttp.ClientResponse, call: Call) -> AsyncIterator[bytes]:
+    size = 0
     async for chunk in response.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > call.max_bytes:
+        size += len(chunk)
+        if size > call.max_bytes:
             raise CallFailed(f"{call.target.name} answered with more than {call.max_bytes} bytes")
-    return bytes(body)
+        yield chunk

@@ -183,9 +183,15 @@ def to_reject(error: Exception) -> Reject:
         return error.reject()
     if isinstance(error, TimeoutError):
         return DecisionTimeout("the decision took too long").reject()
+    details = {"id": log_bug(error)}
+    return Reject(500, "internal_error", "an internal error; see the log", details)
+
+
+def log_bug(error: Exception) -> str:
+    """Log an exception that nobody foresaw, without its text; return the id it has in the log."""
     error_id = secrets.token_hex(8)
     log.error("internal error %s", error_id, exc_info=_without_values(error))
-    return Reject(500, "internal_error", "an internal error; see the log", {"id": error_id})
+    return error_id
 
 
 def _without_values(error: Exception) -> Exception:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 Scalar = str | float | bool
-_NO_METADATA: Mapping[str, Scalar] = MappingProxyType({})
+Metadata = Mapping[str, Scalar]
+"""Dynamic metadata for the access log and for other filters of Envoy."""
+
+NO_METADATA: Final[Metadata] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,13 @@ class Mutations:
     """What happens to a request that goes on.
 
     `set_headers` overwrite. `body` None leaves the bytes alone. `reroute` asks Envoy to choose the
-    route again by the new headers. `metadata` is dynamic metadata for the access log.
+    route again by the new headers.
     """
 
     set_headers: tuple[tuple[str, str], ...] = ()
     remove_headers: tuple[str, ...] = ()
     body: bytes | None = None
     reroute: bool = False
-    metadata: Mapping[str, Scalar] = field(default_factory=lambda: _NO_METADATA)
 
 
 NO_MUTATIONS: Final = Mutations()

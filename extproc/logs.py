@@ -20,3 +20,6 @@ def configure(level: str) -> None:
     # Libraries' debug lines may quote what passes through them.
     for library in ("grpc", "aiohttp", "asyncio"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # These quote messages at every level, in tracebacks too; what went wrong we log ourselves.
+    for library in ("mcp", "httpx2"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -36,12 +36,14 @@ class Origin:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_origin(url: str) -> Origin:
+def parse_origin(url: str, *, api: bool = True) -> Origin:
     """Take apart a URL, valid as the configuration's models check it.
 
-    A path that ends in `/v1` is the base of an API, so that `/v1` is not doubled.
+    A path that ends in `/v1` is the base of an `api`, so that `/v1` is not doubled.
     """
     parts = urlsplit(url)
-    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    path = parts.path.rstrip("/")
+    if api:
+        path = path.removesuffix("/v1").rstrip("/")
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     return Origin(parts.scheme, parts.hostname or "", port, path)

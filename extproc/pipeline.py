@@ -1,11 +1,10 @@
-"""One request end to end: admit, decode, plan, and the headers by which Envoy routes.
+"""One request end to end: admit, decode, filter, plan, and the headers by which Envoy routes.
 
 The only module that knows the stages. Errors leave it as values.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Final
 
 from extproc import names, traceparent
 from extproc.apis.api import CODECS, decode
+from extproc.budget import Budget
 from extproc.conversation import Conversation
 from extproc.errors import (
     LoopDetected,
@@ -23,9 +23,11 @@ from extproc.errors import (
     UnsupportedGateway,
     to_reject,
 )
+from extproc.exchange import Exchange
+from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
-from extproc.http import HttpRequest, Mutations
-from extproc.plan import Decision, StepRecord
+from extproc.http import HttpRequest, Mutations, Scalar
+from extproc.plan import Decision
 from extproc.runtime import Listener, Runtime
 from extproc.spans import Attributes
 from extproc.steps import StepRunner, step_headers
@@ -52,34 +54,56 @@ class Pipeline:
 
     async def run(self, request: HttpRequest) -> Result:
         """Decide a whole request; where earlier agents are to run first, say so."""
+        exchange: Exchange | None = None
         try:
             listener = self._admit(request)
             if request.path == names.PATH_MODELS:
                 return Result(listener.models)
-            trail = self._trail(request)
-            with self.runtime.tracer.span("decide", trail.traceparent, {}) as span:
-                decision, conversation = await self.decide(listener, request)
+            exchange = Exchange(request, self._trail(request), Budget(listener.decision_timeout))
+            with self.runtime.tracer.span("decide", exchange.trail.traceparent, {}) as span:
+                decision, conversation, exchange = await self._decide(listener, exchange)
                 span.set(_attributes(decision))
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
-            return Result(to_reject(error))
+            return _result(to_reject(error), exchange, None)
         if len(decision.plan.agents) == 1:
-            return Result(_mutations(decision, trail), decision)
+            return await _finish(listener.steps, exchange, conversation, decision)
+        earlier = listener.steps.longest(decision.plan.agents[:-1])
         unfinished = Unfinished(
-            timeout=listener.steps.longest(decision.plan.agents[:-1]),
-            finish=lambda: _finish(listener.steps, request, conversation, decision, trail),
+            timeout=earlier + max(0.0, exchange.budget.left),
+            finish=lambda: _finish(listener.steps, exchange, conversation, decision),
         )
-        return Result(unfinished, decision)
+        return _result(unfinished, exchange, decision)
 
     async def decide(
         self, listener: Listener, request: HttpRequest
     ) -> tuple[Decision, Conversation]:
         """Decide a request to a listener. Raises `OuterloopError` and TimeoutError."""
-        started = time.perf_counter()
-        async with asyncio.timeout(listener.decision_timeout):
-            conversation = decode(request.path, request.body, self.runtime.limits)
-            plan, cached = await listener.decider.decide(request, conversation)
-        elapsed = (time.perf_counter() - started) * 1000
-        return Decision(listener.name, plan, cached, elapsed), conversation
+        exchange = Exchange(request, self._trail(request), Budget(listener.decision_timeout))
+        decision, conversation, _ = await self._decide(listener, exchange)
+        return decision, conversation
+
+    async def _decide(
+        self, listener: Listener, exchange: Exchange
+    ) -> tuple[Decision, Conversation, Exchange]:
+        """Filter and decide; return what came of it. Raises `OuterloopError` and TimeoutError."""
+        clock = time.perf_counter
+        request, limits = exchange.request, self.runtime.limits
+        started = clock()
+        async with exchange.budget.spend():
+            conversation = decode(request.path, request.body, limits)
+            filtering = clock()
+            if listener.input.links:
+                outcome = await listener.input.run(
+                    request.body,
+                    exchange.setting(((names.HEADER_LISTENER, listener.name),)),
+                    conversation_reader(conversation.api, limits),
+                )
+                conversation = outcome.changed or conversation
+                exchange = exchange.tagged(outcome.tags)
+            filtered = clock()
+            plan, cached = await listener.decider.decide(exchange.request, conversation)
+        elapsed = (clock() - filtered + filtering - started) * 1000
+        return Decision(listener.name, plan, cached, elapsed), conversation, exchange
 
     def listener_name(self, request: HttpRequest) -> str:
         """Return which listener a request came to; empty where the gateway names none of ours."""
@@ -126,23 +150,44 @@ def _members(values: Iterable[str]) -> Iterator[str]:
 
 
 async def _finish(
-    steps: StepRunner,
-    request: HttpRequest,
-    conversation: Conversation,
-    decision: Decision,
-    trail: Trail,
+    steps: StepRunner, exchange: Exchange, conversation: Conversation, decision: Decision
 ) -> Result:
     """Run the earlier agents of the plan, then route to the last one."""
-    records: list[StepRecord] = []
     try:
-        final = await steps.run(request, conversation, decision, trail, records.append)
+        conversation, final = await steps.run(exchange, conversation, decision)
     except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
         answer: Mutations | Reject = to_reject(error)
     else:
-        body = final.document.body if final is not conversation else None
-        answer = _mutations(decision, trail, body)
-    in_order = sorted(records, key=lambda record: decision.plan.agents.index(record.agent))
-    return Result(answer, replace(decision, steps=tuple(in_order)))
+        body = conversation.document.body
+        answer = _mutations(decision, final, None if body is exchange.request.body else body)
+    order = decision.plan.agents.index
+    in_order = sorted(exchange.steps, key=lambda record: order(record.agent))
+    return _result(answer, exchange, replace(decision, steps=tuple(in_order)))
+
+
+def _result(
+    answer: Mutations | Reject | Unfinished, exchange: Exchange | None, decision: Decision | None
+) -> Result:
+    if exchange is None:
+        return Result(answer)
+    filters = tuple(exchange.filters)
+    metadata: dict[str, Scalar] = {
+        names.METADATA_TRACE_ID: traceparent.trace_id(exchange.trail.traceparent) or "",
+    }
+    if filters:
+        metadata[names.METADATA_FILTERS] = ",".join(
+            f"{each.filter}={each.label}" for each in filters
+        )
+    if decision is not None:
+        metadata |= {
+            names.METADATA_AGENT: decision.agent,
+            names.METADATA_PLAN: ",".join(decision.plan.agents),
+            names.METADATA_SOURCE: decision.plan.source.value,
+            names.METADATA_CACHED: decision.cached,
+            names.METADATA_DECISION_MS: round(decision.milliseconds, 3),
+            names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
+        }
+    return Result(answer, decision, filters, metadata)
 
 
 def _attributes(decision: Decision) -> Attributes:
@@ -156,16 +201,14 @@ def _attributes(decision: Decision) -> Attributes:
     }
 
 
-def _mutations(decision: Decision, trail: Trail, body: bytes | None = None) -> Mutations:
+def _mutations(decision: Decision, exchange: Exchange, body: bytes | None) -> Mutations:
     last = len(decision.plan.agents) - 1
     return Mutations(
-        set_headers=(*step_headers(decision, last), *trail.headers()),
+        set_headers=(
+            *step_headers(decision, last),
+            *exchange.trail.headers(),
+            *exchange.tags,
+        ),
         body=body,
         reroute=True,
-        metadata={
-            names.METADATA_CACHED: decision.cached,
-            names.METADATA_DECISION_MS: round(decision.milliseconds, 3),
-            names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
-            names.METADATA_TRACE_ID: traceparent.trace_id(trail.traceparent) or "",
-        },
     )

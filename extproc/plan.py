@@ -77,6 +77,44 @@ class StepRecord:
     milliseconds: float
 
 
+class FilterOutcome(enum.StrEnum):
+    """How a filter ended."""
+
+    PASSED = "passed"
+    TAGGED = "tagged"
+    CHANGED = "changed"
+    SKIPPED = "skipped"
+    """It failed, and `on_error: skip` let the message go on."""
+    FAILED = "failed"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRecord:
+    """What one filter did, or in `shadow` would have done.
+
+    `phase` is `input` or `output`; `agent` is empty for a filter of the listener. `note` says why,
+    and `calls` how often it was asked: for each event of a stream. Nothing quotes content.
+    """
+
+    filter: str
+    phase: str
+    outcome: FilterOutcome
+    milliseconds: float
+    agent: str = ""
+    shadow: bool = False
+    note: str = ""
+    calls: int = 1
+
+    @property
+    def label(self) -> str:
+        """The outcome for metrics and logs: `denied`, or `shadow_denied` where nothing came of it.
+
+        A filter in shadow cannot fail a request, so its failures are all `shadow_failed`.
+        """
+        return f"shadow_{self.outcome}" if self.shadow else self.outcome.value
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A plan as it was taken for one request: for headers, metrics, logs and `/decisions`."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from extproc.errors import Reject
 from extproc.http import Answer, Mutations
-from extproc.plan import Decision
+from extproc.plan import Decision, FilterRecord
 
 
 class Outcome(enum.StrEnum):
@@ -28,6 +28,7 @@ class Record:
     listener: str
     outcome: Outcome
     decision: Decision | None = None
+    filters: tuple[FilterRecord, ...] = ()
 
 
 _SERVER_ERROR = 500

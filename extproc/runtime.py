@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,8 @@ from extproc.config.model.listeners import Listener as ListenerConfig
 from extproc.config.model.root import Config, Limits
 from extproc.config.targets import agent_targets
 from extproc.deciding import Decider
+from extproc.filters.chain import Chain
+from extproc.filters.factory import Filters, Way
 from extproc.http import Answer
 from extproc.memory import Memory
 from extproc.orchestrator.api import AgentInfo
@@ -26,9 +29,13 @@ _SESSIONS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What the pipeline needs to know of one listener. Times are seconds."""
+    """What the pipeline needs to know of one listener. Times are seconds.
+
+    `input` are its filters before the decision.
+    """
 
     name: str
+    input: Chain
     decider: Decider
     steps: StepRunner
     decision_timeout: float
@@ -37,37 +44,62 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Listeners by name, and the limits of a request."""
+    """Listeners by name, and the limits of a request.
+
+    `services` must be entered before the first request, and left after the last.
+    """
 
     generation: int
     listeners: Mapping[str, Listener]
     limits: Limits
     tracer: Tracer
+    services: tuple[AbstractAsyncContextManager[object], ...] = ()
+
+
+MakeChain = Callable[[Sequence[str], str], Chain]
 
 
 def build(
-    config: Config, *, generation: int, caller: Caller, tracer: Tracer | None = None
+    config: Config,
+    *,
+    generation: int,
+    caller: Caller,
+    way: Way | None = None,
+    tracer: Tracer | None = None,
 ) -> Runtime:
     """Compile a configuration. Strategies are fitted here, which may take a second.
 
-    `caller` carries the calls of strategies and steps, `tracer` their spans. Raises ValueError
-    where a file that the configuration names cannot be used.
+    `caller` carries the calls of strategies and steps, `way` those of filters, `tracer` their
+    spans. Without a `way` nothing is filtered: only decisions are wanted. Raises ValueError where
+    something that the configuration names cannot be used.
     """
     tracer = tracer or NoTracer()
     strategies = Strategies(config, caller)
+    filters = Filters(config, way, tracer) if way is not None else None
+    chain: MakeChain = (
+        filters.chain if filters is not None else lambda _ids, _agent: Chain((), tracer)
+    )
     listeners = {
-        each.name: _listener(config, each, strategies, _steps(config, each, caller, tracer))
+        each.name: _listener(
+            config, each, strategies, chain, _steps(config, each, caller, chain, tracer)
+        )
         for each in config.listeners
     }
-    return Runtime(generation, listeners, config.limits, tracer)
+    services = tuple(filters.services) if filters is not None else ()
+    return Runtime(generation, listeners, config.limits, tracer, services)
 
 
 def _listener(
-    config: Config, listener: ListenerConfig, strategies: Strategies, steps: StepRunner
+    config: Config,
+    listener: ListenerConfig,
+    strategies: Strategies,
+    chain: MakeChain,
+    steps: StepRunner,
 ) -> Listener:
     agents = [AgentInfo(each.id, each.description, each.examples) for each in listener.agents]
     return Listener(
         name=listener.name,
+        input=chain(listener.input_filters, ""),
         decider=_decider(config, listener, strategies, agents),
         steps=steps,
         decision_timeout=listener.decision_timeout.total_seconds(),
@@ -96,11 +128,17 @@ def _decider(
     )
 
 
-def _steps(config: Config, listener: ListenerConfig, caller: Caller, tracer: Tracer) -> StepRunner:
+def _steps(
+    config: Config, listener: ListenerConfig, caller: Caller, chain: MakeChain, tracer: Tracer
+) -> StepRunner:
     timeouts = {agent.id: agent.timeout or listener.timeout for agent in config.agents}
+    # An agent that only a rule names has no filters of its own here.
+    filters = {agent.id: agent.input_filters for agent in listener.agents}
     return StepRunner(
         agents={
-            agent: StepAgent(target, timeouts[agent].total_seconds())
+            agent: StepAgent(
+                target, timeouts[agent].total_seconds(), chain(filters.get(agent, ()), agent)
+            )
             for agent, target in agent_targets(config).items()
         },
         caller=caller,
@@ -108,6 +146,6 @@ def _steps(config: Config, listener: ListenerConfig, caller: Caller, tracer: Tra
         skip_failed=listener.on_step_error == "skip",
         insert=listener.insert,
         max_bytes=config.limits.max_response_bytes,
-        max_request_bytes=config.limits.max_request_bytes,
+        limits=config.limits,
         tracer=tracer,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,10 +13,13 @@ from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer, step_body
 from extproc.apis.edits import AgentAnswer
 from extproc.calls import Call, Caller, CallFailed, Target
+from extproc.config.model.root import Limits
 from extproc.conversation import Api, Conversation
-from extproc.errors import StepFailed
-from extproc.forwarding import Trail, forwarded
-from extproc.http import HttpRequest
+from extproc.errors import OuterloopError, StepFailed
+from extproc.exchange import Exchange
+from extproc.filters.bodies import conversation_reader
+from extproc.filters.chain import Chain
+from extproc.forwarding import forwarded
 from extproc.plan import STEP_GRACE, Decision, StepOutcome, StepRecord, longest_steps
 from extproc.spans import Attributes, Span, Tracer
 
@@ -27,18 +30,21 @@ HeaderPairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class StepAgent:
-    """An agent as the processor calls it; `timeout` in seconds covers the whole exchange."""
+    """An agent as the processor calls it; `timeout` in seconds covers the whole exchange.
+
+    `input` are the filters of what it is sent.
+    """
 
     target: Target
     timeout: float
+    input: Chain
 
 
 @dataclass(frozen=True, slots=True)
 class StepRunner:
-    """How one listener runs earlier agents.
+    """How one listener runs the agents of a plan, up to the last one.
 
-    `max_bytes` bounds what is read of an answer, `max_request_bytes` the conversation with the
-    answers in it.
+    `max_bytes` bounds what is read of an answer, `limits` the conversation with the answers in it.
     """
 
     agents: Mapping[str, StepAgent]
@@ -47,7 +53,7 @@ class StepRunner:
     skip_failed: bool
     insert: Literal["assistant", "system"]
     max_bytes: int
-    max_request_bytes: int
+    limits: Limits
     tracer: Tracer
 
     def longest(self, agents: Sequence[str]) -> float:
@@ -55,49 +61,70 @@ class StepRunner:
         return longest_steps([self.agents[each].timeout for each in agents], parallel=self.parallel)
 
     async def run(
-        self,
-        request: HttpRequest,
-        conversation: Conversation,
-        decision: Decision,
-        trail: Trail,
-        record: Callable[[StepRecord], None],
-    ) -> Conversation:
-        """Return the conversation for the last agent; `record` hears how each call ended.
+        self, exchange: Exchange, conversation: Conversation, decision: Decision
+    ) -> tuple[Conversation, Exchange]:
+        """Return the conversation for the last agent, its filters included, and what they said.
 
-        Raises `StepFailed` for the first agent that fails, unless failed agents are skipped.
+        Raises `StepFailed` for the first agent that fails, unless failed agents are skipped, and
+        what filters raise.
         """
-        run = _Run(self, request, decision, trail, record)
+        run = _Run(self, exchange, decision)
         if self.parallel:
-            return await run.at_once(conversation)
-        return await run.one_by_one(conversation)
+            conversation = await run.at_once(conversation)
+        else:
+            conversation = await run.one_by_one(conversation)
+        return await run.filtered(len(decision.plan.agents) - 1, conversation, exchange)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     runner: StepRunner
-    request: HttpRequest
+    exchange: Exchange
     decision: Decision
-    trail: Trail
-    record: Callable[[StepRecord], None]
 
     async def one_by_one(self, conversation: Conversation) -> Conversation:
         for index in range(len(self._earlier)):
-            conversation = self._insert(conversation, await self._step(index, conversation))
+            conversation, exchange = await self.filtered(index, conversation, self.exchange)
+            answer = await self._step(index, conversation, exchange)
+            conversation = self._insert(conversation, answer)
         return conversation
 
     async def at_once(self, conversation: Conversation) -> Conversation:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._step(index, conversation))
+                    group.create_task(self._beside(index, conversation))
                     for index in range(len(self._earlier))
                 ]
-        except* StepFailed as failed:
+        except* (OuterloopError, TimeoutError) as failed:
             first = failed.exceptions[0]
             raise first from None
         for task in tasks:
             conversation = self._insert(conversation, task.result())
         return conversation
+
+    async def filtered(
+        self, index: int, conversation: Conversation, exchange: Exchange
+    ) -> tuple[Conversation, Exchange]:
+        """Put the conversation through the filters of the agent at `index` of the plan."""
+        chain = self.runner.agents[self.decision.plan.agents[index]].input
+        if not chain.links:
+            return conversation, exchange
+        setting = exchange.setting(step_headers(self.decision, index))
+        async with exchange.budget.spend():
+            outcome = await chain.run(
+                conversation.document.body,
+                setting,
+                conversation_reader(conversation.api, self.runner.limits),
+            )
+        return outcome.changed or conversation, exchange.tagged(outcome.tags)
+
+    async def _beside(self, index: int, conversation: Conversation) -> AgentAnswer | None:
+        """Call an agent while others are called: edits of its filters are for it alone."""
+        own = self.exchange.forked()
+        conversation, exchange = await self.filtered(index, conversation, own)
+        self.exchange.budget.left = min(self.exchange.budget.left, own.budget.left)
+        return await self._step(index, conversation, exchange)
 
     @property
     def _earlier(self) -> Sequence[str]:
@@ -108,23 +135,25 @@ class _Run:
         if answer is None:
             return conversation
         longer = insert_answers(conversation, [answer], self.runner.insert)
-        if len(longer.document.body) <= self.runner.max_request_bytes:
+        if len(longer.document.body) <= self.runner.limits.max_request_bytes:
             return longer
         if self.runner.skip_failed:
             return conversation
         raise StepFailed(answer.agent)
 
-    async def _step(self, index: int, conversation: Conversation) -> AgentAnswer | None:
+    async def _step(
+        self, index: int, conversation: Conversation, exchange: Exchange
+    ) -> AgentAnswer | None:
         """Return what the agent said, or None where it failed and is skipped."""
         agent = self._earlier[index]
         attributes: Attributes = {"outerloop.agent": agent, "outerloop.step": index + 1}
-        parent = self.trail.traceparent
+        parent = exchange.trail.traceparent
         with self.runner.tracer.span(f"step {agent}", parent, attributes) as span:
             started = time.perf_counter()
-            status, answer = await self._ask(agent, self._call(index, conversation, span))
+            status, answer = await self._ask(agent, self._call(index, conversation, exchange, span))
             outcome = StepOutcome.FAILED if answer is None else StepOutcome.OK
             elapsed = (time.perf_counter() - started) * 1000
-            self.record(StepRecord(agent, outcome, status, elapsed))
+            exchange.steps.append(StepRecord(agent, outcome, status, elapsed))
             if status is not None:
                 span.set({"http.response.status_code": status})
             if answer is None:
@@ -142,23 +171,24 @@ class _Run:
         if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success (RFC 9110, section 15)
             return response.status, None
         try:
-            text = await _read(Api(self.request.path), response.body)
+            text = await _read(Api(self.exchange.request.path), response.body)
         except UnreadableAnswer:
             return response.status, None
         return response.status, AgentAnswer(agent, text)
 
-    def _call(self, index: int, conversation: Conversation, span: Span) -> Call:
+    def _call(self, index: int, conversation: Conversation, exchange: Exchange, span: Span) -> Call:
         agent = self.runner.agents[self._earlier[index]]
         return Call(
             target=agent.target,
-            path=agent.target.origin.path_prefix + self.request.target,
+            path=agent.target.origin.path_prefix + exchange.request.target,
             body=step_body(conversation).body,
             timeout=agent.timeout + STEP_GRACE,
             max_bytes=self.runner.max_bytes,
             headers=(
-                *forwarded(self.request.headers),
-                *self.trail.headers(span.traceparent),
+                *forwarded(exchange.request.headers),
+                *exchange.trail.headers(span.traceparent),
                 *step_headers(self.decision, index),
+                *exchange.tags,
             ),
         )
 

@@ -94,7 +94,9 @@ async def _start(options: argparse.Namespace, exits: AsyncExitStack) -> Server:
     tracer = _tracer(config.tracing)
     if tracer is not None:
         exits.push_async_callback(asyncio.to_thread, tracer.close)
-    runtime = build(config, generation=options.generation, caller=egress, tracer=tracer)
+    runtime = build(config, generation=options.generation, caller=egress, way=egress, tracer=tracer)
+    for service in runtime.services:
+        await exits.enter_async_context(service)
     decisions = Decisions(config.observability.decisions)
     control = await start_control(options.control, decisions)
     exits.push_async_callback(control.cleanup)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from extproc.apis import answers
 from extproc.apis.answers import UnreadableAnswer
-from extproc.apis.edits import AgentAnswer, add_text, assistant_entry
+from extproc.apis.edits import AgentAnswer, Position, add_text, assistant_entry
 from extproc.apis.entries import Entry, read_entries, role_of, text_of
 from extproc.conversation import Message
 from extproc.json_document import JsonObject
@@ -22,9 +22,9 @@ def insert(document: JsonObject, index: int, said: Sequence[AgentAnswer]) -> Jso
     return document.insert("messages", index, [assistant_entry(each, named=False) for each in said])
 
 
-def instruct(document: JsonObject, text: str) -> JsonObject:
-    """Add to the member `system`, a text or a list of text blocks."""
-    return add_text(document, "system", text)
+def instruct(document: JsonObject, text: str, position: Position = "append") -> JsonObject:
+    """Add to the member `system`, a text or a list of text blocks, or replace it."""
+    return add_text(document, "system", text, position)
 
 
 def whole_text(answer: JsonObject) -> str:

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol
 
 from extproc.apis import anthropic, openai_chat, openai_responses
 from extproc.apis.answers import stream, whole
-from extproc.apis.edits import AgentAnswer
+from extproc.apis.edits import AgentAnswer, Position
 from extproc.conversation import Api, Conversation, Message
 from extproc.errors import InvalidRequest
 from extproc.json_document import JsonError, JsonObject, parse
@@ -29,8 +29,10 @@ class Codec(Protocol):
         """Put answers before the entry at `index`, or at the end where that is their number."""
         ...
 
-    def instruct(self, document: JsonObject, text: str) -> JsonObject:
-        """Add a paragraph to what the system says."""
+    def instruct(
+        self, document: JsonObject, text: str, position: Position = "append"
+    ) -> JsonObject:
+        """Add a paragraph to what the system says, or let it say nothing else."""
         ...
 
     def whole_text(self, answer: JsonObject) -> str:

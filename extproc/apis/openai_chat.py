@@ -7,7 +7,14 @@ from typing import Final
 
 from extproc.apis import answers
 from extproc.apis.answers import DONE, UnreadableAnswer
-from extproc.apis.edits import AgentAnswer, add_text, assistant_entry, encode
+from extproc.apis.edits import (
+    AgentAnswer,
+    Position,
+    add_text,
+    assistant_entry,
+    encode,
+    remove_elements,
+)
 from extproc.apis.entries import Entry, read_entries, role_of, text_of
 from extproc.conversation import Message
 from extproc.json_document import MAX_DEPTH, JsonObject, JsonValue, parse
@@ -26,12 +33,17 @@ def insert(document: JsonObject, index: int, said: Sequence[AgentAnswer]) -> Jso
     return document.insert("messages", index, [assistant_entry(each, named=True) for each in said])
 
 
-def instruct(document: JsonObject, text: str) -> JsonObject:
-    """Add to the first system or developer message with a content, else put one at the start."""
+def instruct(document: JsonObject, text: str, position: Position = "append") -> JsonObject:
+    """Add to the first system or developer message with a content, else put one at the start.
+
+    Replacing, it stands where the first of them was, with its role, and the others go.
+    """
+    if position == "replace":
+        return _replace_system(document, text)
     for (start, end), entry in document.elements("messages"):
         if _instructs(entry):
             message = parse(document.body[start:end], max_depth=MAX_DEPTH)
-            changed = add_text(message, "content", text)
+            changed = add_text(message, "content", text, position)
             return document.splice("messages", (start, end), changed.body)
     return document.insert("messages", 0, [encode({"role": "system", "content": text})])
 
@@ -74,6 +86,19 @@ def _first_choice(answer: JsonObject) -> Mapping[str, JsonValue] | None:
     if first is not None and first.get("finish_reason") == "error":
         raise UnreadableAnswer("the answer is an error")
     return first
+
+
+def _replace_system(document: JsonObject, text: str) -> JsonObject:
+    said = [
+        (index, place, entry["role"])
+        for index, (place, entry) in enumerate(document.elements("messages"))
+        if isinstance(entry, dict) and entry.get("role") in _SYSTEM_ROLES
+    ]
+    if not said:
+        return instruct(document, text)
+    (_, place, role), *others = said
+    document = remove_elements(document, "messages", [index for index, _, _ in others])
+    return document.splice("messages", place, encode({"role": role, "content": text}))
 
 
 def _instructs(entry: JsonValue) -> bool:

@@ -7,12 +7,20 @@ from typing import Final
 
 from extproc.apis import answers
 from extproc.apis.answers import UnreadableAnswer
-from extproc.apis.edits import AgentAnswer, add_text, assistant_entry
+from extproc.apis.edits import (
+    AgentAnswer,
+    Position,
+    add_text,
+    assistant_entry,
+    encode,
+    remove_elements,
+)
 from extproc.apis.entries import Entry, Misshapen, read_entries, role_of, text_of
 from extproc.conversation import Message
 from extproc.errors import InvalidRequest
-from extproc.json_document import JsonObject
+from extproc.json_document import JsonObject, JsonValue
 
+_SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _ENDED: Final = (None, "completed", "incomplete")
 """The states of a response that is there; one cut off by a limit is what the agent had to say."""
 
@@ -48,9 +56,20 @@ def insert(document: JsonObject, index: int, said: Sequence[AgentAnswer]) -> Jso
     return document.replace("input", b"[%s]" % b",".join(items))
 
 
-def instruct(document: JsonObject, text: str) -> JsonObject:
-    """Add to the member `instructions`."""
-    return add_text(document, "instructions", text)
+def instruct(document: JsonObject, text: str, position: Position = "append") -> JsonObject:
+    """Add to the member `instructions`.
+
+    Replacing, system and developer messages of the input go too. An input of nothing else becomes
+    the one message, as it must not be empty.
+    """
+    if position == "replace" and document.is_array("input"):
+        said = [_instructs(item) for _, item in document.elements("input")]
+        if all(said):
+            message = encode([{"role": "system", "content": text}])
+            return document.remove("instructions").replace("input", message)
+        indexes = [index for index, instructs in enumerate(said) if instructs]
+        document = remove_elements(document, "input", indexes)
+    return add_text(document, "instructions", text, position)
 
 
 def whole_text(answer: JsonObject) -> str:
@@ -86,6 +105,14 @@ def streamed_text(events: Iterable[JsonObject]) -> str:
                 final = answers.read_object(event.body[start:end])
                 return whole_text(final) or "".join(texts)
     raise UnreadableAnswer("the stream ended before the answer")
+
+
+def _instructs(item: JsonValue) -> bool:
+    return (
+        isinstance(item, dict)
+        and item.get("type") in {None, "message"}
+        and item.get("role") in _SYSTEM_ROLES
+    )
 
 
 def _item(entry: Entry) -> Message:

@@ -12,7 +12,7 @@ from typing import Final
 from extproc.config.faults import Fault, Location, path_text
 from extproc.config.yaml_source import Node
 
-_UNFILTERED: Final = "accepted, but has no effect yet: nothing is filtered"
+_UNFILTERED: Final = "accepted, but has no effect yet: no answer is filtered"
 _NO_EFFECT: Final = "accepted, but has no effect yet"
 
 PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
@@ -31,14 +31,12 @@ PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "agents[].access_key": (),
     "agents[].headers": (),
     "agents[].forward_authorization": (True,),
-    "filters": (),
+    "filters[].stream": ("events",),
     "orchestrator.avoid_unavailable": (False,),
     "listeners[].tls": (),
     "listeners[].on_unavailable": ("reject",),
     "listeners[].mode": ("enforce",),
-    "listeners[].input_filters": (),
     "listeners[].output_filters": (),
-    "listeners[].agents[].input_filters": (),
     "listeners[].agents[].output_filters": (),
     "limits.decompress": (),
     "observability.capture_prompts": (False,),
@@ -78,5 +76,5 @@ def pattern(location: Location) -> str:
 
 
 def _reason(location: Location) -> str:
-    filtering = location[-1] in ("filters", "input_filters", "output_filters")
+    filtering = location[-1] == "output_filters"
     return _UNFILTERED if filtering else _NO_EFFECT

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from extproc.calls import Target
+from extproc.config.model.filters import Filter
 from extproc.config.model.root import Config
-from extproc.origin import parse_origin
+from extproc.origin import Origin, parse_origin
 
 MODEL: Final = "model"
 EMBEDDINGS: Final = "embeddings"
+
+_MCP_PATH: Final = "/mcp"
 
 
 def agent_targets(config: Config) -> dict[str, Target]:
@@ -19,6 +23,23 @@ def agent_targets(config: Config) -> dict[str, Target]:
         for agent in config.agents
         if agent.url is not None
     }
+
+
+def filter_targets(config: Config) -> dict[str, Target]:
+    """Return the services of filters, by the ids of the filters."""
+    return {
+        each.id: Target(f"filter/{each.id}", _filter_origin(each, each.url))
+        for each in config.filters
+        if each.url is not None
+    }
+
+
+def _filter_origin(config: Filter, url: str) -> Origin:
+    """A filter's path is taken as it is written: it is no base of an API."""
+    origin = parse_origin(url, api=False)
+    if config.type == "mcp" and not origin.path_prefix:
+        return replace(origin, path_prefix=_MCP_PATH)
+    return origin
 
 
 def targets(config: Config) -> dict[str, Target]:

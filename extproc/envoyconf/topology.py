@@ -17,7 +17,7 @@ from extproc.calls import Target
 from extproc.config.model.agents import Agent, CircuitBreaker, OutlierDetection, Retries
 from extproc.config.model.listeners import Listener
 from extproc.config.model.root import Config, Limits
-from extproc.config.targets import targets
+from extproc.config.targets import filter_targets, targets
 from extproc.envoyconf.trust import system_ca_file
 from extproc.origin import Origin, parse_origin
 from extproc.plan import longest_steps
@@ -151,7 +151,7 @@ def build(
     agents = {agent.id: agent for agent in config.agents}
     ca = system_ca or system_ca_file()
     clusters = {agent.id: _cluster(agent, ca) for agent in agents.values()}
-    called = tuple(targets(config).values()) if egress is not None else ()
+    called = (*targets(config).values(), *filter_targets(config).values()) if egress else ()
     return Topology(
         listeners=tuple(_listener(each, config, agents, clusters) for each in config.listeners),
         egress=EgressListener(egress, _egress_routes(called, agents, clusters)) if egress else None,

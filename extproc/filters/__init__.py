@@ -1,1 +1,1 @@
-"""Filters: what may refuse or rewrite a conversation."""
+"""Filter chains: what looks at requests and answers, and may change or refuse them."""

@@ -80,11 +80,11 @@ class _Stream:
         self._recorder.begin()
         try:
             result = await self._pipeline.run(command.request)
-            following = self._machine.receive(Decided(result.answer))
+            following = self._machine.receive(Decided(result.answer, result.metadata))
             if isinstance(following, Finish):
                 await self._context.write(encode(following))
                 result = await following.work.finish()
-                following = self._machine.receive(Decided(result.answer))
+                following = self._machine.receive(Decided(result.answer, result.metadata))
         finally:
             self._record(command, result)
         return following
@@ -100,5 +100,6 @@ class _Stream:
                 listener=self._pipeline.listener_name(command.request),
                 outcome=outcome_of(answer),
                 decision=result.decision if result is not None else None,
+                filters=result.filters if result is not None else (),
             )
         )

@@ -15,7 +15,7 @@ from google.protobuf.struct_pb2 import Struct
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.apis.errors import error_body
 from extproc.errors import Reject
-from extproc.http import NO_MUTATIONS, Headers, Mutations
+from extproc.http import NO_MUTATIONS, Headers, Metadata, Mutations
 from extproc.names import HEADER_ERROR, METADATA_NAMESPACE
 from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
@@ -92,11 +92,12 @@ def encode(command: Reply | Respond | Finish) -> bytes:
         return _immediate(command)
     if isinstance(command, Finish):
         return _extend(command.work.timeout)
-    if command.mutations is NO_MUTATIONS:
+    if command.mutations is NO_MUTATIONS and not command.metadata:
         return _UNCHANGED[command.slot]
     response = pb.ProcessingResponse()
     getattr(response, command.slot.value).SetInParent()
     _mutate(response, command.slot, command.mutations)
+    _set_metadata(response.dynamic_metadata, command.metadata)
     return response.SerializeToString()
 
 
@@ -122,13 +123,13 @@ def _mutate(response: pb.ProcessingResponse, slot: Slot, mutations: Mutations) -
         common.body_mutation.body = mutations.body
         # Envoy answers 500 to a replaced body whose content-length is not replaced with it.
         _set_header(common.header_mutation, "content-length", str(len(mutations.body)))
-    if mutations.metadata:
-        _set_metadata(response.dynamic_metadata, mutations)
 
 
-def _set_metadata(target: Struct, mutations: Mutations) -> None:
+def _set_metadata(target: Struct, metadata: Metadata) -> None:
+    if not metadata:
+        return
     fields = target.fields[METADATA_NAMESPACE].struct_value.fields
-    for name, value in mutations.metadata.items():
+    for name, value in metadata.items():
         if isinstance(value, bool):
             fields[name].bool_value = value
         elif isinstance(value, str):
@@ -170,4 +171,5 @@ def _immediate(command: Respond) -> bytes:
     _set_header(immediate.headers, "content-type", "application/json")
     for name, value in headers:
         _set_header(immediate.headers, name, value)
+    _set_metadata(response.dynamic_metadata, command.metadata)
     return response.SerializeToString()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from extproc.errors import Reject
-from extproc.http import NO_MUTATIONS, Answer, HttpRequest, Mutations
+from extproc.http import NO_METADATA, NO_MUTATIONS, Answer, HttpRequest, Metadata, Mutations
 from extproc.stream.events import Unfinished
 
 
@@ -44,10 +44,11 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Let Envoy go on, with these changes to the request."""
+    """Let Envoy go on, with these changes to the message."""
 
     slot: Slot
     mutations: Mutations = NO_MUTATIONS
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Respond:
 
     answer: Reject | Answer
     path: str
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
 
 
 Command = Screen | Decide | Finish | Reply | Respond

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from extproc.errors import Reject
-from extproc.http import Answer, Headers, Mutations
-from extproc.plan import Decision
+from extproc.http import NO_METADATA, Answer, Headers, Metadata, Mutations
+from extproc.plan import Decision, FilterRecord
 
 
 class BodyMode(enum.IntEnum):
@@ -78,13 +78,16 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the pipeline came to: what Envoy is told, and the decision behind it, to be recorded.
+    """What the pipeline came to: what Envoy is told, and what is behind it, to be recorded.
 
-    `decision` is None where the request did not get that far.
+    `decision` is None where the request did not get that far. `filters` are those that were asked,
+    in order. `metadata` is for the access log and for the filters of the answer.
     """
 
     answer: Mutations | Reject | Answer | Unfinished
     decision: Decision | None = None
+    filters: tuple[FilterRecord, ...] = ()
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Decided:
     """The pipeline's outcome for the `Decide` or `Finish` before it."""
 
     outcome: Mutations | Reject | Answer | Unfinished
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
 
 
 Event = (

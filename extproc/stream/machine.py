@@ -28,7 +28,7 @@ from types import MappingProxyType
 from typing import Final
 
 from extproc.errors import OuterloopError, Reject, RequestTooLarge, UnsupportedGateway
-from extproc.http import Answer, Headers, HttpRequest, Mutations
+from extproc.http import NO_METADATA, Answer, Headers, HttpRequest, Metadata, Mutations
 from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen, Slot
 from extproc.stream.events import (
     BodyMode,
@@ -124,8 +124,8 @@ class StreamMachine:
                 return self._request_body(body)
             case RequestTrailers():
                 return self._decide(Slot.REQUEST_TRAILERS, b"")
-            case Decided(outcome):
-                return self._decided(outcome)
+            case Decided(outcome, metadata):
+                return self._decided(outcome, metadata)
             case _:
                 self.state = State.RESPONSE
                 return Reply(_RESPONSE_SLOTS[type(event)])
@@ -158,19 +158,23 @@ class StreamMachine:
         self.state = State.DECIDING
         return Decide(self._request(body))
 
-    def _decided(self, outcome: Mutations | Reject | Answer | Unfinished) -> Command:
+    def _decided(
+        self, outcome: Mutations | Reject | Answer | Unfinished, metadata: Metadata
+    ) -> Command:
         if not isinstance(outcome, Unfinished):
-            return self._finish(outcome)
+            return self._finish(outcome, metadata)
         if self.state is State.FINISHING:
             raise ProtocolViolation("Envoy's timeout can be extended only once")
         self.state = State.FINISHING
         return Finish(outcome)
 
-    def _finish(self, outcome: Mutations | Reject | Answer) -> Command:
+    def _finish(
+        self, outcome: Mutations | Reject | Answer, metadata: Metadata = NO_METADATA
+    ) -> Command:
         self.state = State.DONE
         if isinstance(outcome, Mutations):
-            return Reply(self._slot, outcome)
-        return Respond(outcome, self.path)
+            return Reply(self._slot, outcome, metadata)
+        return Respond(outcome, self.path, metadata)
 
     def _request(self, body: bytes) -> HttpRequest:
         get = self._headers.get

@@ -25,29 +25,48 @@ class Decisions:
         """Nothing is known of a request that has just come."""
 
     def end(self, record: Record) -> None:
-        """Keep a request that was decided."""
-        if record.decision is not None:
-            decision = replace(record.decision, plan=record.decision.plan.abridged())
-            request_id = record.request_id[:_LONGEST_ID]
-            kept = replace(record, request_id=request_id, decision=decision)
-            self._kept.append((time.time(), kept))
+        """Keep a request that was decided, or that filters looked at."""
+        decision = record.decision
+        if decision is not None:
+            decision = replace(decision, plan=decision.plan.abridged())
+        elif not record.filters:
+            return
+        request_id = record.request_id[:_LONGEST_ID]
+        self._kept.append((time.time(), replace(record, request_id=request_id, decision=decision)))
 
     def newest_first(self) -> list[dict[str, Any]]:
         """Return the decisions as JSON objects."""
-        return [
-            _describe(when, record, record.decision)
-            for when, record in reversed(self._kept)
-            if record.decision is not None
-        ]
+        return [_describe(when, record) for when, record in reversed(self._kept)]
 
 
-def _describe(when: float, record: Record, decision: Decision) -> dict[str, Any]:
-    plan = decision.plan
+def _describe(when: float, record: Record) -> dict[str, Any]:
     return {
         "time": datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds"),
         "request_id": record.request_id,
         "listener": record.listener,
         "outcome": record.outcome.value,
+        **_decided(record.decision),
+        "filters": [
+            {
+                "filter": each.filter,
+                "phase": each.phase,
+                "agent": each.agent or None,
+                "outcome": each.label,
+                "note": each.note,
+                "ms": round(each.milliseconds, 3),
+            }
+            for each in record.filters
+        ],
+    }
+
+
+def _decided(decision: Decision | None) -> dict[str, Any]:
+    if decision is None:
+        # A filter refused the request, or failed, before it was decided.
+        nothing = dict.fromkeys(("agent", "source", "cached", "confidence", "ms"))
+        return {**nothing, "plan": [], "scores": {}, "steps": []}
+    plan = decision.plan
+    return {
         "agent": decision.agent,
         "plan": list(plan.agents),
         "source": plan.source.value,

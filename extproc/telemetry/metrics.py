@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from extproc.plan import StepRecord
+from extproc.plan import FilterRecord, StepRecord
 from extproc.recording import Record
 
 _DECISION_BUCKETS: Final = (
@@ -37,6 +37,12 @@ _STEP: Final = Histogram(
     ("agent", "outcome"),
     buckets=_STEP_BUCKETS,
 )
+_FILTER: Final = Histogram(
+    "outerloop_filter_seconds",
+    "Filters at work, on a request or on an answer",
+    ("filter", "outcome"),
+    buckets=_DECISION_BUCKETS,
+)
 _INFLIGHT: Final = Gauge(
     "outerloop_inflight_requests",
     "Requests being decided, or with earlier agents running",
@@ -58,6 +64,8 @@ class Metrics:
         agent = decision.agent if decision is not None else ""
         source = decision.plan.source.value if decision is not None else ""
         _requests(record.listener, agent, source, record.outcome.value).inc()
+        for each in record.filters:
+            _observe_filter(each)
         if decision is not None:
             _decision(source).observe(decision.milliseconds / 1000)
             for step in decision.steps:
@@ -66,6 +74,10 @@ class Metrics:
 
 def _observe_step(step: StepRecord) -> None:
     _step(step.agent, step.outcome.value).observe(step.milliseconds / 1000)
+
+
+def _observe_filter(record: FilterRecord) -> None:
+    _filter(record.filter, record.label).observe(record.milliseconds / 1000)
 
 
 # Looking a child up costs more than counting; there are as many as agents, not as requests.
@@ -82,3 +94,8 @@ def _decision(strategy: str) -> Histogram:
 @cache
 def _step(agent: str, outcome: str) -> Histogram:
     return _STEP.labels(agent, outcome)
+
+
+@cache
+def _filter(filter_id: str, outcome: str) -> Histogram:
+    return _FILTER.labels(filter_id, outcome)

@@ -60,7 +60,7 @@ def test_blocks_of_each_kind_are_found() -> None:
     kinds = {block.kind for block in blocks()}
     assert kinds == {
         *("yaml", "yaml fragment", "console", "bash", "bash stack"),
-        *("text", "http", "json"),  # shown, or compared elsewhere
+        *("text", "http", "json", "python", "toml"),  # shown, or compared elsewhere
     }
 
 

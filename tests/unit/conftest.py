@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from extproc.calls import Call, CallFailed, Response
+from extproc.calls import Call, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.deciding import Decider
+from extproc.filters.chain import Chain
 from extproc.http import Answer
 from extproc.memory import Memory
 from extproc.orchestrator.api import Question
+from extproc.origin import parse_origin
 from extproc.plan import Plan, Source
 from extproc.runtime import Listener, Runtime
 from extproc.spans import NoTracer
-from extproc.steps import StepRunner
+from extproc.steps import StepAgent, StepRunner
 
 
 class Scripted:
@@ -79,13 +81,22 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
         decision_timeout: float = 5.0,
         steps: StepRunner | None = None,
         limits: Limits | None = None,
+        chain: Chain | None = None,
     ) -> Runtime:
+        nothing = Chain((), NoTracer())
+        agents = {
+            agent: StepAgent(Target(agent, parse_origin(f"http://{agent}")), 9.0, nothing)
+            for agent in ("a", "b")
+        }
         made = (
             Listener(
                 name=name,
+                input=chain or nothing,
                 decider=decider or make_decider(),
                 steps=steps
-                or StepRunner({}, nobody, False, False, "assistant", 1000, 9000, NoTracer()),
+                or StepRunner(
+                    agents, nobody, False, False, "assistant", 1000, Limits(), NoTracer()
+                ),
                 decision_timeout=decision_timeout,
                 models=Answer(b'{"data":[]}'),
             )

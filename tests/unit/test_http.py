@@ -30,7 +30,6 @@ def test_nothing_changes_unless_asked() -> None:
     assert Mutations() == NO_MUTATIONS
     assert (NO_MUTATIONS.body, NO_MUTATIONS.reroute) == (None, False)
     assert (NO_MUTATIONS.set_headers, NO_MUTATIONS.remove_headers) == ((), ())
-    assert NO_MUTATIONS.metadata == {}
 
 
 def test_an_answer_is_ok_unless_said() -> None:

@@ -11,6 +11,7 @@ from extproc.calls import Call, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.deciding import Decider
 from extproc.errors import Reject
+from extproc.filters.chain import Chain
 from extproc.http import Answer, Headers, HttpRequest, Mutations
 from extproc.origin import parse_origin
 from extproc.pipeline import Pipeline
@@ -23,6 +24,7 @@ from extproc.traceparent import trace_id
 
 CHAT = "/v1/chat/completions"
 SECRET = "my secret prompt"
+NO_FILTERS = Chain((), NoTracer())
 
 MakeDecider = Callable[..., Decider]
 MakeRuntime = Callable[..., Runtime]
@@ -56,7 +58,8 @@ def rejected(outcome: object) -> tuple[int, str]:
 async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
     make_runtime: MakeRuntime,
 ) -> None:
-    outcome = (await Pipeline(make_runtime()).run(post())).answer
+    result = await Pipeline(make_runtime()).run(post())
+    outcome = result.answer
     headers = headers_of(outcome)
     traceparent = headers.pop("traceparent")
     assert headers.pop("outerloop-hops") == "1"
@@ -71,27 +74,26 @@ async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
     assert isinstance(outcome, Mutations)
     assert outcome.reroute
     assert outcome.body is None
-    assert outcome.metadata["trace_id"] == trace_id(traceparent)
-    assert outcome.metadata["confidence"] == 0.876
-    assert outcome.metadata["cached"] is False
-    assert float(outcome.metadata["decision_ms"]) >= 0
+    assert result.metadata["trace_id"] == trace_id(traceparent)
+    assert result.metadata["confidence"] == 0.876
+    assert result.metadata["cached"] is False
+    assert [result.metadata[key] for key in ("agent", "plan", "source")] == ["a", "a", "embedded"]
+    assert float(result.metadata["decision_ms"]) >= 0
 
 
 async def test_a_decision_that_was_remembered_says_so(make_runtime: MakeRuntime) -> None:
     pipeline = Pipeline(make_runtime())
     await pipeline.run(post())
-    outcome = (await pipeline.run(post())).answer
-    assert isinstance(outcome, Mutations)
-    assert outcome.metadata["cached"] is True
+    result = await pipeline.run(post())
+    assert result.metadata["cached"] is True
 
 
 async def test_the_clients_trace_goes_on_unchanged(make_runtime: MakeRuntime) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     request = post(traceparent=f"00-{trace}-00f067aa0ba902b7-01")
-    outcome = (await Pipeline(make_runtime()).run(request)).answer
-    assert headers_of(outcome)["traceparent"] == f"00-{trace}-00f067aa0ba902b7-01"
-    assert isinstance(outcome, Mutations)
-    assert outcome.metadata["trace_id"] == trace
+    result = await Pipeline(make_runtime()).run(request)
+    assert headers_of(result.answer)["traceparent"] == f"00-{trace}-00f067aa0ba902b7-01"
+    assert result.metadata["trace_id"] == trace
 
 
 async def test_the_budget_of_a_decision_is_kept(
@@ -196,10 +198,13 @@ async def test_earlier_agents_are_run_once_envoy_has_time(
         text = {"choices": [{"message": {"content": "it rains"}}]}
         return Response(200, Headers(), json.dumps(text).encode())
 
-    targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
+    targets = {
+        name: StepAgent(Target(f"agent/{name}", parse_origin(f"http://{name}")), 9.0, NO_FILTERS)
+        for name in ("a", "b")
+    }
     runtime = make_runtime(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
-        steps=StepRunner(targets, caller, False, False, "assistant", 1000, 9000, NoTracer()),
+        steps=StepRunner(targets, caller, False, False, "assistant", 1000, Limits(), NoTracer()),
     )
     unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)
@@ -228,10 +233,13 @@ async def test_a_failed_step_is_an_answer_and_no_exception(
     async def refused(_call: Call, /) -> Response:
         raise CallFailed("agent/a: refused")
 
-    targets = {"a": StepAgent(Target("agent/a", parse_origin("http://a")), 9.0)}
+    targets = {
+        name: StepAgent(Target(f"agent/{name}", parse_origin(f"http://{name}")), 9.0, NO_FILTERS)
+        for name in ("a", "b")
+    }
     runtime = make_runtime(
         decider=make_decider(strategy=scripted(Plan(("a", "b"), Source.MODEL, 0.9))),
-        steps=StepRunner(targets, refused, False, False, "assistant", 1000, 9000, NoTracer()),
+        steps=StepRunner(targets, refused, False, False, "assistant", 1000, Limits(), NoTracer()),
     )
     unfinished = (await Pipeline(runtime).run(post())).answer
     assert isinstance(unfinished, Unfinished)

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from extproc.apis.api import decode
+from extproc.budget import Budget
 from extproc.calls import Call, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.conversation import Conversation
 from extproc.errors import StepFailed
+from extproc.exchange import Exchange
+from extproc.filters.chain import Chain
 from extproc.forwarding import Trail
 from extproc.http import Headers, HttpRequest
 from extproc.origin import parse_origin
-from extproc.plan import Decision, Plan, Source, StepOutcome, StepRecord
+from extproc.plan import Decision, Plan, Source, StepOutcome
 from extproc.spans import NoTracer
 from extproc.steps import StepAgent, StepRunner, step_headers
 
@@ -36,6 +39,9 @@ REQUEST = HttpRequest(
     ),
     BODY,
 )
+
+
+NO_FILTERS = Chain((), NoTracer())
 
 
 def says(text: str) -> Response:
@@ -71,7 +77,9 @@ class Agents:
 def runner(agents: Agents, **changes: Any) -> StepRunner:
     values: dict[str, Any] = {
         "agents": {
-            name: StepAgent(Target(f"agent/{name}", parse_origin(f"http://{name}/base")), 7.0)
+            name: StepAgent(
+                Target(f"agent/{name}", parse_origin(f"http://{name}/base")), 7.0, NO_FILTERS
+            )
             for name in "abc"
         },
         "caller": agents,
@@ -80,7 +88,7 @@ def runner(agents: Agents, **changes: Any) -> StepRunner:
         "insert": "assistant",
         "max_bytes": 1000,
         "tracer": NoTracer(),
-        "max_request_bytes": 10_000,
+        "limits": Limits(max_request_bytes=10_000),
     }
     return StepRunner(**(values | changes))
 
@@ -91,10 +99,10 @@ DECISION = Decision("main", Plan(("a", "b", "c"), Source.MODEL, 0.9), cached=Fal
 async def run(steps: StepRunner) -> tuple[list[dict[str, Any]], list[tuple[str, str, int | None]]]:
     """The messages for the last agent, and how each call went."""
     conversation: Conversation = decode(CHAT, BODY, Limits())
-    records: list[StepRecord] = []
-    final = await steps.run(REQUEST, conversation, DECISION, TRAIL, records.append)
+    exchange = Exchange(REQUEST, TRAIL, Budget(30))
+    final, _ = await steps.run(exchange, conversation, DECISION)
     messages = json.loads(final.document.body)["messages"]
-    return messages, [(each.agent, each.outcome.value, each.status) for each in records]
+    return messages, [(each.agent, each.outcome.value, each.status) for each in exchange.steps]
 
 
 def messages_of(call: Call) -> list[str]:
@@ -230,9 +238,9 @@ def fits(*answers: str) -> int:
 @pytest.mark.parametrize("parallel", [False, True])
 async def test_an_answer_that_makes_the_request_too_large_is_a_failure(*, parallel: bool) -> None:
     limit = fits("a says so", "b says so")
-    enough = runner(Agents(), parallel=parallel, max_request_bytes=limit)
+    enough = runner(Agents(), parallel=parallel, limits=Limits(max_request_bytes=limit))
     assert [outcome for _, outcome, _ in (await run(enough))[1]] == ["ok", "ok"]
-    less = {"parallel": parallel, "max_request_bytes": limit - 1}
+    less: dict[str, Any] = {"parallel": parallel, "limits": Limits(max_request_bytes=limit - 1)}
     with pytest.raises(StepFailed) as failed:
         await run(runner(Agents(), **less))
     assert failed.value.details == {"agent": "b"}

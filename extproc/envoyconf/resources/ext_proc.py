@@ -16,7 +16,7 @@ from extproc.envoyconf.resources.retries import processor_retries
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
 
 _WRITABLE: Final = (
-    f"{names.HEADER_PREFIX}[a-z-]+",
+    f"{names.HEADER_PREFIX}[a-z0-9-]+",
     "content-length",  # a body that was replaced must have the right one
     "content-type",  # of the processor's own answers, which these rules hold for too
     "allow",

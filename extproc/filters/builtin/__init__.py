@@ -1,1 +1,1 @@
-"""Filters that ship with Outerloop."""
+"""The filters that come with the package, each registered like anybody's."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from extproc.apis import anthropic
 from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer
-from extproc.apis.edits import AgentAnswer
+from extproc.apis.edits import AgentAnswer, Position
 from extproc.conversation import Api, Conversation, Message
 
 TEXT = {"type": "text", "text": "and tomorrow?"}
@@ -66,6 +67,28 @@ def test_the_member_system_tells(
 ) -> None:
     conversation = decode_json(Api.MESSAGES, messages=[USER], **members)
     told = insert_answers(conversation, SAID, "system").document
+    assert (told.get("system"), told.get("messages")) == (system, [USER])
+
+
+@pytest.mark.parametrize(
+    ("members", "position", "system"),
+    [
+        ({}, "prepend", "new"),
+        ({"system": "be brief"}, "prepend", "new\n\nbe brief"),
+        ({"system": [TEXT]}, "prepend", [{"type": "text", "text": "new"}, TEXT]),
+        ({}, "replace", "new"),
+        ({"system": "be brief"}, "replace", "new"),
+        ({"system": [TEXT]}, "replace", "new"),
+    ],
+)
+def test_the_member_system_is_told_otherwise(
+    members: dict[str, Any],
+    position: Position,
+    system: object,
+    decode_json: Callable[..., Conversation],
+) -> None:
+    document = decode_json(Api.MESSAGES, messages=[USER], **members).document
+    told = anthropic.instruct(document, "new", position)
     assert (told.get("system"), told.get("messages")) == (system, [USER])
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from extproc.apis import openai_chat
 from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer
-from extproc.apis.edits import AgentAnswer
+from extproc.apis.edits import AgentAnswer, Position
 from extproc.conversation import Api, Conversation, Message
 
 SAID = [AgentAnswer("a", "A")]
@@ -86,6 +87,41 @@ def test_the_first_system_message_with_a_content_tells(
 ) -> None:
     conversation = decode_json(Api.CHAT, messages=before)
     assert insert_answers(conversation, SAID, "system").document.get("messages") == after
+
+
+SYSTEM = {"role": "system", "content": "1", "name": "s"}
+DEVELOPER = {"role": "developer", "content": [{"type": "text", "text": "2"}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "position", "after"),
+    [
+        ([USER], "prepend", [{"role": "system", "content": "new"}, USER]),
+        ([USER, SYSTEM], "prepend", [USER, SYSTEM | {"content": "new\n\n1"}]),
+        (
+            [DEVELOPER, SYSTEM],
+            "prepend",
+            [{"role": "developer", "content": [{"type": "text", "text": "new"},
+                                               {"type": "text", "text": "2"}]}, SYSTEM],
+        ),
+        ([USER], "replace", [{"role": "system", "content": "new"}, USER]),
+        ([SYSTEM, USER], "replace", [{"role": "system", "content": "new"}, USER]),
+        (
+            [USER, DEVELOPER, USER, {"role": "system", "content": None}],
+            "replace",
+            [USER, {"role": "developer", "content": "new"}, USER],
+        ),
+        ([SYSTEM, DEVELOPER], "replace", [{"role": "system", "content": "new"}]),
+    ],
+)  # fmt: skip
+def test_the_system_is_told_otherwise(
+    before: list[Any],
+    position: Position,
+    after: list[Any],
+    decode_json: Callable[..., Conversation],
+) -> None:
+    document = decode_json(Api.CHAT, messages=before).document
+    assert openai_chat.instruct(document, "new", position).get("messages") == after
 
 
 def choice(message: object, **members: object) -> bytes:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from extproc.apis import openai_responses
 from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import DecodeLimits, decode, insert_answers, read_answer
-from extproc.apis.edits import AgentAnswer
+from extproc.apis.edits import AgentAnswer, Position
 from extproc.conversation import Api, Conversation, Message
 from extproc.errors import InvalidRequest
 
@@ -102,6 +103,39 @@ def test_the_instructions_tell(
     conversation = decode_json(Api.RESPONSES, input="hi", **members)
     told = insert_answers(conversation, SAID, "system").document
     assert (told.get("instructions"), told.get("input")) == (instructions, "hi")
+
+
+SYSTEM = {"role": "system", "content": "1"}
+DEVELOPER = {"type": "message", "role": "developer", "content": [{"type": "input_text"}]}
+CALL = {"type": "function_call", "name": "f", "role": "system"}
+
+
+@pytest.mark.parametrize(
+    ("members", "position", "instructions", "left"),
+    [
+        ({"input": "hi", "instructions": "a"}, "prepend", "new\n\na", "hi"),
+        ({"input": [SYSTEM, USER]}, "prepend", "new", [SYSTEM, USER]),
+        ({"input": "hi"}, "replace", "new", "hi"),
+        ({"input": [USER], "instructions": "a"}, "replace", "new", [USER]),
+        ({"input": [SYSTEM, USER, DEVELOPER, CALL]}, "replace", "new", [USER, CALL]),
+        (
+            {"input": [SYSTEM, DEVELOPER], "instructions": "a"},
+            "replace",
+            None,
+            [{"role": "system", "content": "new"}],
+        ),
+    ],
+)
+def test_the_system_is_told_otherwise(
+    members: dict[str, Any],
+    position: Position,
+    instructions: str | None,
+    left: object,
+    decode_json: Callable[..., Conversation],
+) -> None:
+    document = decode_json(Api.RESPONSES, **members).document
+    told = openai_responses.instruct(document, "new", position)
+    assert (told.get("instructions"), told.get("input")) == (instructions, left)
 
 
 def message(*parts: dict[str, Any]) -> dict[str, Any]:

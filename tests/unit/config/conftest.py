@@ -29,6 +29,14 @@ def _places(faults: tuple[Fault, ...]) -> list[tuple[int, int]]:
     return [(fault.line, fault.column) for fault in faults]
 
 
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters by these names are there, and take any options."""
+    checks = "extproc.config.checks.filters"
+    monkeypatch.setattr(f"{checks}.plugin_names", lambda: frozenset(("pii", "mine")))
+    monkeypatch.setattr(f"{checks}.load_plugin", lambda _name: dict)
+
+
 @pytest.fixture
 def read() -> Callable[..., Loaded]:
     """Load a text without touching the process's environment."""

@@ -15,7 +15,7 @@ agents:
   - {id: a, url: x, fallback: null, mirror: {url: y}}
 orchestrator: {strategy: embedded, on_none: reject}
 listeners:
-  - {mode: observe, execution: sequential, input_filters: [], port: 0}
+  - {mode: observe, execution: sequential, output_filters: [], port: 0}
 filters: [{id: guard}]
 """,
     "f",
@@ -31,7 +31,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> None:
         "orchestrator.strategy": ("embedded",),
         "listeners[].mode": ("enforce",),
         "listeners[].execution": ("sequential",),
-        "listeners[].input_filters": (),
+        "listeners[].output_filters": (),
         "filters": (),
     }
     monkeypatch.setattr("extproc.config.pending.PENDING", rows)
@@ -62,7 +62,7 @@ def test_keys_that_are_set_are_named_once_each() -> None:
     assert [fault.message for fault in pending_warnings(TREE, "f")] == [
         "agents[0].mirror: accepted, but has no effect yet",
         "listeners[0].mode: accepted, but has no effect yet",
-        "filters: accepted, but has no effect yet: nothing is filtered",
+        "filters: accepted, but has no effect yet",
     ]
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from extproc._pb import SOURCE_SHA256
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.errors import Reject
-from extproc.http import NO_MUTATIONS, Answer, Mutations
+from extproc.http import NO_MUTATIONS, Answer, Metadata, Mutations
 from extproc.server.wire import MalformedMessage, decode, encode
 from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
@@ -201,9 +201,11 @@ def test_mutations_overwrite_reroute_and_carry_metadata() -> None:
         set_headers=(("x-outerloop-agent", "a"),),
         remove_headers=("x-b",),
         reroute=True,
-        metadata={"cached": False, "ms": 1.5, "trace_id": "t"},
     )
-    response = pb.ProcessingResponse.FromString(encode(Reply(Slot.REQUEST_BODY, mutations)))
+    metadata: Metadata = {"cached": False, "ms": 1.5, "trace_id": "t"}
+    response = pb.ProcessingResponse.FromString(
+        encode(Reply(Slot.REQUEST_BODY, mutations, metadata))
+    )
     common = response.request_body.response
     [option] = common.header_mutation.set_headers
     assert (option.header.key, option.header.raw_value) == ("x-outerloop-agent", b"a")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 
+from extproc.plan import FilterOutcome, FilterRecord
 from extproc.recording import Outcome, Record
 from extproc.telemetry.decisions import Decisions
 
@@ -33,7 +34,26 @@ def test_a_decision_as_it_is_shown(record: Callable[..., Record]) -> None:
         "scores": {"a": 0.5},
         "ms": 250.0,
         "steps": [{"agent": "a", "outcome": "failed", "status": 503, "ms": 1500.0}],
+        "filters": [],
     }
+
+
+def test_what_a_filter_refused_is_shown_without_a_decision(record: Callable[..., Record]) -> None:
+    decisions = Decisions(2)
+    refused = FilterRecord("guard", "input", FilterOutcome.DENIED, 2.5, note="override")
+    decisions.end(record(outcome=Outcome.REJECTED, decision=None, filters=(refused,)))
+    [shown] = decisions.newest_first()
+    assert (shown["agent"], shown["plan"], shown["source"]) == (None, [], None)
+    assert shown["filters"] == [
+        {
+            "filter": "guard",
+            "phase": "input",
+            "agent": None,
+            "outcome": "denied",
+            "note": "override",
+            "ms": 2.5,
+        }
+    ]
 
 
 def test_what_was_not_decided_is_not_shown(record: Callable[..., Record]) -> None:

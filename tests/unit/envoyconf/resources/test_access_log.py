@@ -17,6 +17,7 @@ KEYS = {
     "plan",
     "source",
     "confidence",
+    "filters",
     "variant",
     "upstream_host",
     "attempts",

@@ -1,0 +1,58 @@
+"""One client's request on its way: what every stage needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from extproc import names
+from extproc.budget import Budget
+from extproc.conversation import Api
+from extproc.filters.api import HeaderPairs, Phase
+from extproc.filters.chain import Setting
+from extproc.forwarding import Trail
+from extproc.http import Headers, HttpRequest
+from extproc.plan import FilterRecord, StepRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request, its way so far, and what it may still take.
+
+    `tags` are what filters have said of it. `filters` and `steps` take the records of who worked
+    for it, in the order they end.
+    """
+
+    request: HttpRequest
+    trail: Trail
+    budget: Budget
+    tags: HeaderPairs = ()
+    filters: list[FilterRecord] = field(default_factory=list)
+    steps: list[StepRecord] = field(default_factory=list)
+
+    def tagged(self, tags: HeaderPairs) -> Exchange:
+        """Return the exchange with more tags, which rules see like any header."""
+        if not tags:
+            return self
+        headers = Headers((*self.request.headers.pairs, *tags))
+        request = replace(self.request, headers=headers)
+        return replace(self, request=request, tags=(*self.tags, *tags))
+
+    def forked(self) -> Exchange:
+        """Return the exchange with a budget of its own, for what runs beside others."""
+        return replace(self, budget=Budget(self.budget.left))
+
+    def setting(self, ours: HeaderPairs, phase: Phase = Phase.INPUT) -> Setting:
+        """Return the setting of filters that are told `ours`, and the request's id and tags."""
+        request_id = self.request.headers.get(names.HEADER_REQUEST_ID)
+        ids = ((names.HEADER_REQUEST_ID, request_id),) if request_id is not None else ()
+        record: Callable[[FilterRecord], None] = self.filters.append
+        return Setting(
+            phase=phase,
+            api=Api(self.request.path),
+            client=self.request.headers,
+            ours=(*ids, *ours, *self.tags),
+            traceparent=self.trail.traceparent,
+            record=record,
+            budget=self.budget,
+        )

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from extproc.budget import Budget
+
+
+async def test_what_runs_outside_costs_nothing() -> None:
+    budget = Budget(5)
+    async with budget.spend():
+        await asyncio.sleep(0.01)
+    left = budget.left
+    assert left < 5
+    await asyncio.sleep(0.02)
+    assert budget.left == left
+
+
+async def test_several_parts_spend_it_together() -> None:
+    budget = Budget(0.02)
+    async with budget.spend():
+        await asyncio.sleep(0.015)
+    with pytest.raises(TimeoutError):
+        async with budget.spend():
+            await asyncio.sleep(30)
+    with pytest.raises(TimeoutError):
+        async with budget.spend():
+            await asyncio.sleep(30)
