@@ -19,7 +19,16 @@ BODY = {"model": "hotel_agent", "messages": [{"role": "user", "content": "a secr
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 KEYS = {
     *("time", "request_id", "trace_id", "listener", "method", "path", "status", "agent", "plan"),
-    *("source", "confidence", "variant", "upstream_host", "attempts", "bytes_in", "bytes_out"),
+    *(
+        "source",
+        "confidence",
+        "filters",
+        "variant",
+        "upstream_host",
+        "attempts",
+        "bytes_in",
+        "bytes_out",
+    ),
     *("duration_ms", "decision_ms", "first_byte_ms", "error", "details"),
 }
 
@@ -60,6 +69,7 @@ def test_a_routed_request(
         "plan": "hotel_agent",
         "source": "explicit",
         "confidence": 1,
+        "filters": None,
         "variant": None,
         "upstream_host": f"127.0.0.1:{echo_agents['hotel_agent'].port}",
         "attempts": 1,
@@ -83,7 +93,7 @@ def test_a_rejected_request(http: httpx.Client, travel: Stack) -> None:
     numbers(line, "duration_ms", "bytes_in", "bytes_out")
     for name in ("time", "trace_id", "decision_ms", "first_byte_ms", "attempts", "details"):
         del line[name]
-    nothing = ("agent", "plan", "source", "confidence", "variant", "upstream_host")
+    nothing = ("agent", "plan", "source", "confidence", "filters", "variant", "upstream_host")
     assert line == dict.fromkeys(nothing) | {
         "request_id": "log-rejected",
         "listener": "travel",
