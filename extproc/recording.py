@@ -22,13 +22,18 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request: never its content. `listener` is empty where none was found."""
+    """One request: never its content. `listener` is empty where none was found.
+
+    `filters` are those of the request; those of the answer come by `Recorder.answered`, perhaps to
+    another worker, under the id `exchange`.
+    """
 
     request_id: str
     listener: str
     outcome: Outcome
     decision: Decision | None = None
     filters: tuple[FilterRecord, ...] = ()
+    exchange: str = ""
 
 
 _SERVER_ERROR = 500
@@ -52,4 +57,8 @@ class Recorder(Protocol):
 
     def end(self, record: Record) -> None:
         """The request that began is decided; called once for each `begin`."""
+        ...
+
+    def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:
+        """The filters of an answer have ended."""
         ...

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from extproc import names
+from extproc.answering import AnswerFilters
 from extproc.apis.models import models_body
 from extproc.calls import Caller
 from extproc.config.model.listeners import Listener as ListenerConfig
@@ -27,11 +29,22 @@ _SESSIONS: Final = 10_000
 """Remembered of a listener, whether or not decisions are."""
 
 
+_BASIC: Final = frozenset(
+    (names.HEADER_AGENT, names.HEADER_PLAN, names.HEADER_SOURCE, names.HEADER_REQUEST_ID)
+)
+_TOLD: Final = {
+    "none": frozenset[str](),
+    "basic": _BASIC,
+    "full": _BASIC | {names.HEADER_CONFIDENCE, names.HEADER_STEP},
+}
+"""Headers of a refused answer, by `observability.response_headers`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """What the pipeline needs to know of one listener. Times are seconds.
 
-    `input` are its filters before the decision.
+    `input` are its filters before the decision, `answers` those of agents' answers, by the agent.
     """
 
     name: str
@@ -40,6 +53,7 @@ class Listener:
     steps: StepRunner
     decision_timeout: float
     models: Answer
+    answers: Mapping[str, AnswerFilters]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,28 @@ def _listener(
         steps=steps,
         decision_timeout=listener.decision_timeout.total_seconds(),
         models=Answer(models_body((agent.id, agent.description) for agent in agents)),
+        answers=_answers(config, listener, chain),
     )
+
+
+def _answers(
+    config: Config, listener: ListenerConfig, chain: MakeChain
+) -> dict[str, AnswerFilters]:
+    """Return the filters of answers, of those agents alone that have any."""
+    own = {agent.id: agent.output_filters for agent in listener.agents}
+    last = chain(listener.output_filters, "")
+    filters = {}
+    for agent in config.agents:
+        links = (*chain(own.get(agent.id, ()), agent.id).links, *last.links)
+        if links:
+            timeout = (agent.timeout or listener.timeout).total_seconds()
+            filters[agent.id] = AnswerFilters(
+                replace(last, links=links),
+                timeout,
+                config.limits.max_response_bytes,
+                _TOLD[config.observability.response_headers],
+            )
+    return filters
 
 
 def _decider(
@@ -133,11 +168,15 @@ def _steps(
 ) -> StepRunner:
     timeouts = {agent.id: agent.timeout or listener.timeout for agent in config.agents}
     # An agent that only a rule names has no filters of its own here.
-    filters = {agent.id: agent.input_filters for agent in listener.agents}
+    inputs = {agent.id: agent.input_filters for agent in listener.agents}
+    outputs = {agent.id: agent.output_filters for agent in listener.agents}
     return StepRunner(
         agents={
             agent: StepAgent(
-                target, timeouts[agent].total_seconds(), chain(filters.get(agent, ()), agent)
+                target,
+                timeouts[agent].total_seconds(),
+                input=chain(inputs.get(agent, ()), agent),
+                output=chain(outputs.get(agent, ()), agent),
             )
             for agent, target in agent_targets(config).items()
         },

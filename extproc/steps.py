@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from extproc import names
 from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer, step_body
 from extproc.apis.edits import AgentAnswer
-from extproc.calls import Call, Caller, CallFailed, Target
+from extproc.calls import Call, Caller, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.conversation import Api, Conversation
 from extproc.errors import OuterloopError, StepFailed
 from extproc.exchange import Exchange
+from extproc.filters.answer import filter_whole
+from extproc.filters.api import Phase
 from extproc.filters.bodies import conversation_reader
 from extproc.filters.chain import Chain
 from extproc.forwarding import forwarded
+from extproc.http import Headers
 from extproc.plan import STEP_GRACE, Decision, StepOutcome, StepRecord, longest_steps
 from extproc.spans import Attributes, Span, Tracer
 
@@ -32,12 +35,13 @@ HeaderPairs = tuple[tuple[str, str], ...]
 class StepAgent:
     """An agent as the processor calls it; `timeout` in seconds covers the whole exchange.
 
-    `input` are the filters of what it is sent.
+    `input` are the filters of what it is sent, `output` those of its answer.
     """
 
     target: Target
     timeout: float
     input: Chain
+    output: Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,8 @@ class _Run:
         parent = exchange.trail.traceparent
         with self.runner.tracer.span(f"step {agent}", parent, attributes) as span:
             started = time.perf_counter()
-            status, answer = await self._ask(agent, self._call(index, conversation, exchange, span))
+            call = self._call(index, conversation, exchange, span)
+            status, answer = await self._ask(index, exchange, call)
             outcome = StepOutcome.FAILED if answer is None else StepOutcome.OK
             elapsed = (time.perf_counter() - started) * 1000
             exchange.steps.append(StepRecord(agent, outcome, status, elapsed))
@@ -162,19 +167,35 @@ class _Run:
             raise StepFailed(agent, status)
         return answer
 
-    async def _ask(self, agent: str, call: Call) -> tuple[int | None, AgentAnswer | None]:
+    async def _ask(
+        self, index: int, exchange: Exchange, call: Call
+    ) -> tuple[int | None, AgentAnswer | None]:
         """Return the status, where one came, and what the agent said, where that can be read."""
+        agent = self._earlier[index]
         try:
             response = await self.runner.caller(call)
         except CallFailed:
             return None, None
         if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success (RFC 9110, section 15)
             return response.status, None
+        body = await self._filtered_answer(index, exchange, response)
         try:
-            text = await _read(Api(self.exchange.request.path), response.body)
+            text = await _read(Api(self.exchange.request.path), body)
         except UnreadableAnswer:
             return response.status, None
         return response.status, AgentAnswer(agent, text)
+
+    async def _filtered_answer(self, index: int, exchange: Exchange, response: Response) -> bytes:
+        """Put an answer through the filters of its agent."""
+        chain = self.runner.agents[self._earlier[index]].output
+        if not chain.links:
+            return response.body
+        setting = exchange.setting(step_headers(self.decision, index), Phase.OUTPUT)
+        setting = replace(setting, status=response.status)
+        # What encoding it had has been undone.
+        headers = Headers(tuple(each for each in response.headers if each[0] != "content-encoding"))
+        async with exchange.budget.spend():
+            return await filter_whole(chain, setting, headers, response.body, self.runner.max_bytes)
 
     def _call(self, index: int, conversation: Conversation, exchange: Exchange, span: Span) -> Call:
         agent = self.runner.agents[self._earlier[index]]

@@ -69,3 +69,17 @@ def _error(reject: Reject, words: _Words) -> dict[str, str | int | None]:
         "type": words.type(reject.status),
         "code": reject.code,
     }
+
+
+def error_event(path: str, reject: Reject) -> bytes:
+    """Render an error as the event that ends a stream of the API of `path`.
+
+    Chat completions have it as data alone, as OpenAI sends it; the others name the event.
+    """
+    body = error_body(path, reject)
+    if path.startswith(names.PATH_MESSAGES):
+        return b"event: error\ndata: %s\n\n" % body
+    if path.startswith(names.PATH_RESPONSES):
+        flat = json.loads(body)["error"] | {"type": "error", "sequence_number": 0}
+        return b"event: error\ndata: %s\n\n" % json.dumps(flat).encode()
+    return b"data: %s\n\n" % body

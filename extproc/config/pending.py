@@ -12,7 +12,6 @@ from typing import Final
 from extproc.config.faults import Fault, Location, path_text
 from extproc.config.yaml_source import Node
 
-_UNFILTERED: Final = "accepted, but has no effect yet: no answer is filtered"
 _NO_EFFECT: Final = "accepted, but has no effect yet"
 
 PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
@@ -31,13 +30,10 @@ PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "agents[].access_key": (),
     "agents[].headers": (),
     "agents[].forward_authorization": (True,),
-    "filters[].stream": ("events",),
     "orchestrator.avoid_unavailable": (False,),
     "listeners[].tls": (),
     "listeners[].on_unavailable": ("reject",),
     "listeners[].mode": ("enforce",),
-    "listeners[].output_filters": (),
-    "listeners[].agents[].output_filters": (),
     "limits.decompress": (),
     "observability.capture_prompts": (False,),
     "egress.url": (),
@@ -59,7 +55,7 @@ def pending(tree: Node, location: Location) -> bool:
 def pending_warnings(tree: Node, file: str) -> list[Fault]:
     """Name every key of the file that has no effect yet; nulls and empty lists ask for none."""
     return [
-        node.fault(file, f"{path_text(node.path)}: {_reason(location)}", at_key=True)
+        node.fault(file, f"{path_text(node.path)}: {_NO_EFFECT}", at_key=True)
         for location, node in tree.walk()
         if _is_listed(location, node) and node.value not in ((), None)
     ]
@@ -73,8 +69,3 @@ def _is_listed(location: Location, node: Node | None) -> bool:
 def pattern(location: Location) -> str:
     """Write a location with any index: `agents[].url`."""
     return re.sub(r"\[\d+\]", "[]", path_text(location))
-
-
-def _reason(location: Location) -> str:
-    filtering = location[-1] == "output_filters"
-    return _UNFILTERED if filtering else _NO_EFFECT

@@ -54,7 +54,10 @@ class UpstreamCluster:
 
 @dataclass(frozen=True, slots=True)
 class AgentRoute:
-    """The way from one listener to one agent. A timeout of zero is none."""
+    """The way from one listener to one agent. A timeout of zero is none.
+
+    Where the answer is `filtered`, it passes the processor.
+    """
 
     agent: str
     cluster: str
@@ -63,6 +66,7 @@ class AgentRoute:
     timeout: timedelta
     idle_timeout: timedelta
     retries: Retries
+    filtered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class AgentListener:
 
     `message_timeout` is how long Envoy waits for a decision, `max_message_timeout` what the
     processor may extend it to once, `stream_idle_timeout` how long nothing may move before an
-    agent is chosen (its route then has its own).
+    agent is chosen (its route then has its own), `answer_timeout` how long Envoy waits for the
+    filters of an answer.
     """
 
     name: str
@@ -80,6 +85,7 @@ class AgentListener:
     message_timeout: timedelta
     max_message_timeout: timedelta
     stream_idle_timeout: timedelta
+    answer_timeout: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +245,12 @@ def _listener(
         message_timeout=message_timeout,
         max_message_timeout=longest_plan,
         stream_idle_timeout=longest_plan + _IDLE_SLACK,
+        answer_timeout=_DECISION_SLACK + timedelta(seconds=longest_step),
     )
 
 
 def _route(listener: Listener, agent: Agent, cluster: UpstreamCluster) -> AgentRoute:
+    own = {each.id: each.output_filters for each in listener.agents}
     return AgentRoute(
         agent=agent.id,
         cluster=cluster.name,
@@ -251,4 +259,5 @@ def _route(listener: Listener, agent: Agent, cluster: UpstreamCluster) -> AgentR
         timeout=listener.timeout if agent.timeout is None else agent.timeout,
         idle_timeout=agent.idle_timeout,
         retries=agent.retries,
+        filtered=bool(listener.output_filters or own.get(agent.id)),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -11,9 +10,10 @@ import grpc.aio
 from extproc.names import HEADER_REQUEST_ID
 from extproc.pipeline import Pipeline
 from extproc.recording import Record, Recorder, outcome_of
-from extproc.server.wire import MalformedMessage, decode, encode
+from extproc.server.answers import AnswerStream, pass_on, read
+from extproc.server.wire import MalformedMessage, encode
 from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
-from extproc.stream.events import Decided, Event, Result, Screened, Unfinished
+from extproc.stream.events import Decided, ResponseHeaders, Result, Screened, Unfinished
 from extproc.stream.machine import ProtocolViolation, StreamMachine
 
 log = logging.getLogger(__name__)
@@ -48,18 +48,23 @@ class _Stream:
         self._patience = limits.request_timeout.total_seconds()
 
     async def serve(self) -> None:
-        while not self._machine.done:
-            event = await self._next()
-            if event is None:
-                return
+        event = await read(self._context, self._patience)
+        if isinstance(event, ResponseHeaders):
+            await self._serve_answer(event)
+            return
+        while event is not None:
             command = await self._perform(self._machine.receive(event))
             await self._context.write(encode(command))
+            if self._machine.done:
+                return
+            event = await read(self._context, self._patience)
 
-    async def _next(self) -> Event | None:
-        """Return what Envoy says next. Its message is not kept: agents may take long to answer."""
-        async with asyncio.timeout(self._patience):
-            message = await self._context.read()
-        return decode(message) if message is not grpc.aio.EOF else None
+    async def _serve_answer(self, first: ResponseHeaders) -> None:
+        answering = self._pipeline.answering(first)
+        if answering is None:
+            await pass_on(self._context, first, duplex=first.exchange is not None)
+        else:
+            await AnswerStream(answering, self._recorder, self._context).serve(first)
 
     async def _perform(self, command: Command) -> Reply | Respond:
         """Do what the machine asks for until it has an answer for Envoy."""
@@ -101,5 +106,6 @@ class _Stream:
                 outcome=outcome_of(answer),
                 decision=result.decision if result is not None else None,
                 filters=result.filters if result is not None else (),
+                exchange=result.exchange if result is not None else "",
             )
         )

@@ -16,8 +16,8 @@ from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.apis.errors import error_body
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS, Headers, Metadata, Mutations
-from extproc.names import HEADER_ERROR, METADATA_NAMESPACE
-from extproc.stream.commands import Finish, Reply, Respond, Slot
+from extproc.names import HEADER_ERROR, METADATA_EXCHANGE, METADATA_NAMESPACE
+from extproc.stream.commands import Chunk, Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
     Event,
@@ -32,6 +32,7 @@ from extproc.stream.events import (
 MAX_MESSAGE_OVERHEAD: Final = 2**20
 """Bytes a message may have beyond the body it carries: headers and framing."""
 
+_TRAILERS: Final = frozenset({Slot.REQUEST_TRAILERS, Slot.RESPONSE_TRAILERS})
 _OVERWRITE: Final = pb.OVERWRITE_IF_EXISTS_OR_ADD
 
 
@@ -50,6 +51,10 @@ def decode(data: bytes) -> Event:
         return _request_headers(message)
     if phase == "request_body":
         return RequestBody(message.request_body.body)
+    if phase == "response_headers":
+        return _response_headers(message)
+    if phase == "response_body":
+        return ResponseBody(message.response_body.body, message.response_body.end_of_stream)
     event = _PLAIN_EVENTS.get(phase)
     if event is None:
         raise MalformedMessage("a ProcessingRequest without a phase")
@@ -59,8 +64,6 @@ def decode(data: bytes) -> Event:
 _PLAIN_EVENTS: Final[Mapping[str | None, Callable[[], Event]]] = MappingProxyType(
     {
         "request_trailers": RequestTrailers,
-        "response_headers": ResponseHeaders,
-        "response_body": ResponseBody,
         "response_trailers": ResponseTrailers,
     }
 )
@@ -68,13 +71,25 @@ _PLAIN_EVENTS: Final[Mapping[str | None, Callable[[], Event]]] = MappingProxyTyp
 
 def _request_headers(message: pb.ProcessingRequest) -> RequestHeaders:
     sent = message.request_headers
-    headers = Headers(
+    return RequestHeaders(_headers(sent), sent.end_of_stream, _body_mode(message))
+
+
+def _response_headers(message: pb.ProcessingRequest) -> ResponseHeaders:
+    sent = message.response_headers
+    ours = message.metadata_context.filter_metadata
+    exchange = None
+    if METADATA_NAMESPACE in ours and METADATA_EXCHANGE in ours[METADATA_NAMESPACE].fields:
+        exchange = ours[METADATA_NAMESPACE].fields[METADATA_EXCHANGE].string_value
+    return ResponseHeaders(_headers(sent), sent.end_of_stream, exchange)
+
+
+def _headers(sent: pb.HttpHeaders) -> Headers:
+    return Headers(
         tuple(
             (header.key, (header.raw_value or header.value).decode("latin-1"))
             for header in sent.headers.headers
         )
     )
-    return RequestHeaders(headers, sent.end_of_stream, _body_mode(message))
 
 
 def _body_mode(message: pb.ProcessingRequest) -> BodyMode | None:
@@ -86,10 +101,12 @@ def _body_mode(message: pb.ProcessingRequest) -> BodyMode | None:
         raise MalformedMessage("a request_body_mode that is not known") from error
 
 
-def encode(command: Reply | Respond | Finish) -> bytes:
+def encode(command: Reply | Respond | Finish | Chunk) -> bytes:
     """Return the serialized ProcessingResponse of a command."""
     if isinstance(command, Respond):
         return _immediate(command)
+    if isinstance(command, Chunk):
+        return _chunk(command)
     if isinstance(command, Finish):
         return _extend(command.work.timeout)
     if command.mutations is NO_MUTATIONS and not command.metadata:
@@ -113,8 +130,8 @@ _UNCHANGED: Final[Mapping[Slot, bytes]] = MappingProxyType(
 
 
 def _mutate(response: pb.ProcessingResponse, slot: Slot, mutations: Mutations) -> None:
-    if slot is Slot.REQUEST_TRAILERS:
-        _set_headers(response.request_trailers.header_mutation, mutations)
+    if slot in _TRAILERS:
+        _set_headers(getattr(response, slot.value).header_mutation, mutations)
         return
     common = getattr(response, slot.value).response
     _set_headers(common.header_mutation, mutations)
@@ -148,6 +165,15 @@ def _set_header(target: pb.HeaderMutation, name: str, value: str) -> None:
     header = target.set_headers.add(append_action=_OVERWRITE).header
     header.key = name
     header.raw_value = value.encode("latin-1")
+
+
+def _chunk(command: Chunk) -> bytes:
+    response = pb.ProcessingResponse()
+    streamed = response.response_body.response.body_mutation.streamed_response
+    streamed.body = command.body
+    streamed.end_of_stream = command.end_of_stream
+    _set_metadata(response.dynamic_metadata, command.metadata)
+    return response.SerializeToString()
 
 
 def _extend(seconds: float) -> bytes:

@@ -52,6 +52,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunk:
+    """Send these bytes of the answer on; `end_of_stream` with its last ones."""
+
+    body: bytes = field(repr=False)
+    end_of_stream: bool
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
+
+
+@dataclass(frozen=True, slots=True)
 class Respond:
     """Answer the client; the request goes no further. `path` chooses the shape of an error."""
 

@@ -45,12 +45,23 @@ class RequestTrailers:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """Response headers: another filter answered, or the gateway sends them to be observed."""
+    """Response headers: of an answer to be filtered, or of another filter's that only pass by.
+
+    `exchange` is what the request's side left for the filters of its answer, None where there is
+    nothing to filter.
+    """
+
+    headers: Headers = field(default_factory=Headers)
+    end_of_stream: bool = False
+    exchange: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseBody:
     """A piece of the response's body."""
+
+    body: bytes = field(default=b"", repr=False)
+    end_of_stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +92,15 @@ class Result:
     """What the pipeline came to: what Envoy is told, and what is behind it, to be recorded.
 
     `decision` is None where the request did not get that far. `filters` are those that were asked,
-    in order. `metadata` is for the access log and for the filters of the answer.
+    in order. `metadata` is for the access log and for the filters of the answer, who know the
+    request by the id `exchange`, empty where there are none.
     """
 
     answer: Mutations | Reject | Answer | Unfinished
     decision: Decision | None = None
     filters: tuple[FilterRecord, ...] = ()
     metadata: Metadata = field(default_factory=lambda: NO_METADATA)
+    exchange: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,16 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 
 async def decisions(sockets: Iterable[Path]) -> list[dict[str, Any]]:
     """Return the last decisions of all workers, newest first; a worker that is down has none."""
-    answers = await asyncio.gather(*(_ask(socket, "/decisions") for socket in sockets))
-    everything = [decision for answer in answers for decision in answer]
+    told = await asyncio.gather(*(_ask(socket, "/decisions") for socket in sockets))
+    everything = [decision for each in told for decision in each.get("decisions", ())]
+    # Another worker may have filtered the answer.
+    answers = {id_: filters for each in told for id_, filters in each.get("answers", {}).items()}
+    for decision in everything:
+        decision["filters"] += answers.get(decision.pop("exchange"), [])
     return sorted(everything, key=lambda decision: str(decision["time"]), reverse=True)
 
 
-async def _ask(socket: Path, path: str) -> list[dict[str, Any]]:
+async def _ask(socket: Path, path: str) -> dict[str, Any]:
     try:
         async with (
             aiohttp.ClientSession(
@@ -31,7 +35,7 @@ async def _ask(socket: Path, path: str) -> list[dict[str, Any]]:
             session.get(f"http://worker{path}") as response,
         ):
             response.raise_for_status()
-            return list(await response.json())
+            return dict(await response.json())
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         log.warning("a worker does not answer: %s", type(error).__name__)
-        return []
+        return {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from extproc.plan import Decision
+from extproc.plan import Decision, FilterRecord
 from extproc.recording import Record
 
 _LONGEST_ID: Final = 128
@@ -20,6 +21,7 @@ class Decisions:
 
     def __init__(self, limit: int) -> None:
         self._kept: deque[tuple[float, Record]] = deque(maxlen=limit)
+        self._answers: deque[tuple[str, tuple[FilterRecord, ...]]] = deque(maxlen=limit)
 
     def begin(self) -> None:
         """Nothing is known of a request that has just come."""
@@ -34,6 +36,14 @@ class Decisions:
         request_id = record.request_id[:_LONGEST_ID]
         self._kept.append((time.time(), replace(record, request_id=request_id, decision=decision)))
 
+    def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:
+        """Keep what filters did with an answer."""
+        self._answers.append((exchange, filters))
+
+    def answers(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what filters did with answers, as JSON objects by the ids of their exchanges."""
+        return {exchange: _filters(records) for exchange, records in self._answers}
+
     def newest_first(self) -> list[dict[str, Any]]:
         """Return the decisions as JSON objects."""
         return [_describe(when, record) for when, record in reversed(self._kept)]
@@ -46,18 +56,23 @@ def _describe(when: float, record: Record) -> dict[str, Any]:
         "listener": record.listener,
         "outcome": record.outcome.value,
         **_decided(record.decision),
-        "filters": [
-            {
-                "filter": each.filter,
-                "phase": each.phase,
-                "agent": each.agent or None,
-                "outcome": each.label,
-                "note": each.note,
-                "ms": round(each.milliseconds, 3),
-            }
-            for each in record.filters
-        ],
+        "filters": _filters(record.filters),
+        "exchange": record.exchange,
     }
+
+
+def _filters(records: Iterable[FilterRecord]) -> list[dict[str, Any]]:
+    return [
+        {
+            "filter": each.filter,
+            "phase": each.phase,
+            "agent": each.agent or None,
+            "outcome": each.label,
+            "note": each.note,
+            "ms": round(each.milliseconds, 3),
+        }
+        for each in records
+    ]
 
 
 def _decided(decision: Decision | None) -> dict[str, Any]:

@@ -71,6 +71,11 @@ class Metrics:
             for step in decision.steps:
                 _observe_step(step)
 
+    def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:  # noqa: ARG002 - the Protocol's
+        """Count the filters of an answer."""
+        for each in filters:
+            _observe_filter(each)
+
 
 def _observe_step(step: StepRecord) -> None:
     _step(step.agent, step.outcome.value).observe(step.milliseconds / 1000)

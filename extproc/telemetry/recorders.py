@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from extproc.plan import FilterRecord
 from extproc.recording import Record, Recorder
 
 
@@ -20,3 +21,8 @@ class Recorders:
         """Tell all how it ended."""
         for recorder in self._recorders:
             recorder.end(record)
+
+    def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:
+        """Tell all what became of an answer."""
+        for recorder in self._recorders:
+            recorder.answered(exchange, filters)

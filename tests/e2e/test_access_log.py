@@ -23,6 +23,7 @@ KEYS = {
         "source",
         "confidence",
         "filters",
+        "output_filters",
         "variant",
         "upstream_host",
         "attempts",
@@ -70,6 +71,7 @@ def test_a_routed_request(
         "source": "explicit",
         "confidence": 1,
         "filters": None,
+        "output_filters": None,
         "variant": None,
         "upstream_host": f"127.0.0.1:{echo_agents['hotel_agent'].port}",
         "attempts": 1,
@@ -93,7 +95,16 @@ def test_a_rejected_request(http: httpx.Client, travel: Stack) -> None:
     numbers(line, "duration_ms", "bytes_in", "bytes_out")
     for name in ("time", "trace_id", "decision_ms", "first_byte_ms", "attempts", "details"):
         del line[name]
-    nothing = ("agent", "plan", "source", "confidence", "filters", "variant", "upstream_host")
+    nothing = (
+        "agent",
+        "plan",
+        "source",
+        "confidence",
+        "filters",
+        "output_filters",
+        "variant",
+        "upstream_host",
+    )
     assert line == dict.fromkeys(nothing) | {
         "request_id": "log-rejected",
         "listener": "travel",

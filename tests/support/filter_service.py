@@ -21,6 +21,17 @@ def text_of(body: dict[str, Any]) -> str:
     return str(body["messages"][-1]["content"])
 
 
+def answer(body: bytes) -> Response:
+    """Do what the text of an agent's answer, or of one event of it, says."""
+    if b"refuse" in body:
+        return Response('{"detail": "not that"}', 451)
+    if b"fail" in body:
+        return Response(status_code=500)
+    if b"drop" in body:
+        return Response(b"")
+    return Response(body.replace(b"secret", b"[gone]"))
+
+
 def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
     app = FastAPI()
     calls: list[dict[str, str]] = []
@@ -32,6 +43,8 @@ def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
     @app.post("/v1/chat/completions")
     async def check(request: Request) -> Response:  # noqa: PLR0911 - as above
         calls.append(dict(request.headers))
+        if request.headers["x-outerloop-phase"] == "output":
+            return answer(await request.body())
         body = json.loads(await request.body())
         match text_of(body).split():
             case ["refuse", *_]:

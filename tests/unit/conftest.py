@@ -85,7 +85,7 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
     ) -> Runtime:
         nothing = Chain((), NoTracer())
         agents = {
-            agent: StepAgent(Target(agent, parse_origin(f"http://{agent}")), 9.0, nothing)
+            agent: StepAgent(Target(agent, parse_origin(f"http://{agent}")), 9.0, nothing, nothing)
             for agent in ("a", "b")
         }
         made = (
@@ -99,6 +99,7 @@ def make_runtime(make_decider: Callable[..., Decider]) -> Callable[..., Runtime]
                 ),
                 decision_timeout=decision_timeout,
                 models=Answer(b'{"data":[]}'),
+                answers={},
             )
             for name in listeners or ("main",)
         )

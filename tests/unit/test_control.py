@@ -18,5 +18,5 @@ async def test_decisions_are_told_on_a_private_socket(tmp_path: Path) -> None:
         aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session,
         session.get("http://worker/decisions") as response,
     ):
-        assert await response.json() == []
+        assert await response.json() == {"decisions": [], "answers": {}}
     await runner.cleanup()

@@ -45,6 +45,7 @@ LAYERS = (
     (("extproc.filters",),),
     (
         (
+            "extproc.answering",
             "extproc.deciding",
             "extproc.exchange",
             "extproc.memory",

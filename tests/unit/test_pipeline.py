@@ -199,7 +199,9 @@ async def test_earlier_agents_are_run_once_envoy_has_time(
         return Response(200, Headers(), json.dumps(text).encode())
 
     targets = {
-        name: StepAgent(Target(f"agent/{name}", parse_origin(f"http://{name}")), 9.0, NO_FILTERS)
+        name: StepAgent(
+            Target(f"agent/{name}", parse_origin(f"http://{name}")), 9.0, NO_FILTERS, NO_FILTERS
+        )
         for name in ("a", "b")
     }
     runtime = make_runtime(
@@ -234,7 +236,9 @@ async def test_a_failed_step_is_an_answer_and_no_exception(
         raise CallFailed("agent/a: refused")
 
     targets = {
-        name: StepAgent(Target(f"agent/{name}", parse_origin(f"http://{name}")), 9.0, NO_FILTERS)
+        name: StepAgent(
+            Target(f"agent/{name}", parse_origin(f"http://{name}")), 9.0, NO_FILTERS, NO_FILTERS
+        )
         for name in ("a", "b")
     }
     runtime = make_runtime(

@@ -78,7 +78,10 @@ def runner(agents: Agents, **changes: Any) -> StepRunner:
     values: dict[str, Any] = {
         "agents": {
             name: StepAgent(
-                Target(f"agent/{name}", parse_origin(f"http://{name}/base")), 7.0, NO_FILTERS
+                Target(f"agent/{name}", parse_origin(f"http://{name}/base")),
+                7.0,
+                NO_FILTERS,
+                NO_FILTERS,
             )
             for name in "abc"
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Final
 
@@ -12,7 +13,7 @@ from extproc.config.checks.finding import Finding, repeated
 from extproc.config.faults import Location, did_you_mean
 from extproc.config.model.filters import Filter
 from extproc.config.model.root import Config
-from extproc.plugins import PluginError, load_plugin, options_model, plugin_names
+from extproc.plugins import PluginError, load_plugin, options_model, phases, plugin_names
 
 _ONLY_OF: Final = {"tool": ("mcp",), "options": ("builtin",), "forward_headers": ("mcp", "http")}
 """Keys that mean something for some types of filters alone."""
@@ -38,6 +39,16 @@ def check_filters(config: Config) -> Iterator[Finding]:
             yield Finding(("filters", index), message)
         if each.type == "builtin" and each.use is not None:
             yield from _plugin(each, each.use, ("filters", index))
+
+
+def one_way(config: Config) -> dict[str, frozenset[str]]:
+    """Return in which phases filters work, by their ids: those that are loaded and say so."""
+    found = {}
+    for each in config.filters:
+        if each.type == "builtin" and each.use in plugin_names():
+            with suppress(PluginError):
+                found[each.id] = phases(load_plugin(each.use))
+    return found
 
 
 def _idle(config: Filter, at: Location) -> Iterator[Finding]:

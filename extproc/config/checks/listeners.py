@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.config.checks.finding import Finding, repeated, unknown
 from extproc.config.faults import Location, path_text
@@ -12,14 +13,20 @@ from extproc.config.model.listeners import Listener, ListenerAgent, Rule
 from extproc.config.model.root import Config
 from extproc.config.yaml_source import Node
 
+_MESSAGES: Final = {"input": "requests", "output": "answers"}
+
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """What a listener may name. `disabled` agents are agents too."""
+    """What a listener may name. `disabled` agents are agents too.
+
+    `one_way` says of some filters in which phases alone they work.
+    """
 
     agents: frozenset[str]
     disabled: frozenset[str]
     filters: frozenset[str]
+    one_way: Mapping[str, frozenset[str]]
 
 
 def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
@@ -99,6 +106,10 @@ def _filters(listener: Listener, location: Location, tree: Node, ids: Ids) -> It
             names = [(name, (*where, key, i)) for i, name in enumerate(getattr(owner, key))]
             strange = (at for name, at in names if name not in ids.filters)
             yield from (unknown(tree, at, "filters") for at in strange)
+            phase = key.partition("_")[0]
+            for name, at in names:
+                if name in ids.one_way and phase not in ids.one_way[name]:
+                    yield Finding(at, f"the filter {name} does not work on {_MESSAGES[phase]}")
 
 
 def _rules(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iterator[Finding]:

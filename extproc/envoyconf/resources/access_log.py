@@ -30,6 +30,7 @@ _FIELDS: Final = {
     "source": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_SOURCE})%",
     "confidence": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_CONFIDENCE})%",
     "filters": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_FILTERS})%",
+    "output_filters": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_OUTPUT_FILTERS})%",
     "variant": f"%CLUSTER_METADATA({_OURS}:{VARIANT_KEY})%",
     "upstream_host": "%UPSTREAM_HOST%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",

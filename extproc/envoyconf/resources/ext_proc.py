@@ -37,28 +37,89 @@ _PHASES: Final = ext_proc.ProcessingMode(
 )
 
 
+_NOTHING: Final = ext_proc.ProcessingMode(
+    request_header_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    request_body_mode=ext_proc.ProcessingModeBodySendMode.NONE,
+    request_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    response_header_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    response_body_mode=ext_proc.ProcessingModeBodySendMode.NONE,
+    response_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+)
+# The processor gives back what it likes, when it likes: events are held until filters have seen
+# them, and the headers until it is known that they are true.
+_ANSWERS: Final = ext_proc.ProcessingMode(
+    request_header_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    request_body_mode=ext_proc.ProcessingModeBodySendMode.NONE,
+    request_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SKIP,
+    response_header_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
+    response_body_mode=ext_proc.ProcessingModeBodySendMode.FULL_DUPLEX_STREAMED,
+    response_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
+)
+_OURS: Final = ext_proc.MetadataOptionsMetadataNamespaces(untyped=[names.METADATA_NAMESPACE])
+_OF_ANSWERS: Final = (
+    f"{names.HEADER_PREFIX}[a-z0-9-]+",
+    "content-(length|type|encoding|md5)",
+    "etag",
+    "digest",
+    "repr-digest",
+    names.HEADER_REQUEST_ID,
+)
+"""All that filters of answers may set or remove."""
+
+
+def answer_processor(listener: AgentListener) -> Any:
+    """Return the filter for answers; it does nothing but where a route asks for it."""
+    return Any.pack(
+        ext_proc.ExternalProcessor(
+            grpc_service=_service(),
+            failure_mode_allow=False,
+            status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
+            processing_mode=_NOTHING,
+            message_timeout=listener.answer_timeout,
+            mutation_rules=_allowing(_OF_ANSWERS),
+            metadata_options=ext_proc.MetadataOptions(
+                receiving_namespaces=_OURS, forwarding_namespaces=_OURS
+            ),
+            stat_prefix="answers",
+            # Ours is right, or none: without this every answer would lose its length.
+            allow_content_length_header=True,
+        )
+    )
+
+
+def answers_enabled() -> Any:
+    """Return the per-route configuration of a route whose answers are filtered."""
+    return Any.pack(
+        ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(processing_mode=_ANSWERS))
+    )
+
+
+def _service() -> core.GrpcService:
+    return core.GrpcService(
+        envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=PROCESSOR_CLUSTER),
+        retry_policy=processor_retries(),
+    )
+
+
+def _allowing(headers: tuple[str, ...]) -> rules.HeaderMutationRules:
+    return rules.HeaderMutationRules(
+        disallow_all=True,
+        allow_expression=matcher.RegexMatcher(regex=f"^({'|'.join(headers)})$"),
+    )
+
+
 def external_processor(listener: AgentListener) -> Any:
     """Return the filter for `listener`: whole requests go to the processor, answers do not."""
     return Any.pack(
         ext_proc.ExternalProcessor(
-            grpc_service=core.GrpcService(
-                envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=PROCESSOR_CLUSTER),
-                retry_policy=processor_retries(),
-            ),
+            grpc_service=_service(),
             failure_mode_allow=False,
             status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
             processing_mode=_PHASES,
             message_timeout=listener.message_timeout,
             max_message_timeout=listener.max_message_timeout,
-            mutation_rules=rules.HeaderMutationRules(
-                disallow_all=True,
-                allow_expression=matcher.RegexMatcher(regex=f"^({'|'.join(_WRITABLE)})$"),
-            ),
-            metadata_options=ext_proc.MetadataOptions(
-                receiving_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(
-                    untyped=[names.METADATA_NAMESPACE]
-                )
-            ),
+            mutation_rules=_allowing(_WRITABLE),
+            metadata_options=ext_proc.MetadataOptions(receiving_namespaces=_OURS),
             stat_prefix=PROCESSOR_CLUSTER,
         )
     )

@@ -18,12 +18,19 @@ from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
 from extproc.envoyconf.resources import headers
-from extproc.envoyconf.resources.ext_proc import external_processor
+from extproc.envoyconf.resources.ext_proc import (
+    answer_processor,
+    answers_enabled,
+    external_processor,
+)
 from extproc.envoyconf.resources.matchers import header_is, matching
 from extproc.envoyconf.topology import AgentListener, Topology
 
 BUFFER: Final = "envoy.filters.http.buffer"
 """Name by which a route switches the buffer filter off."""
+
+ANSWERS: Final = "outerloop.answers"
+"""Name by which an agent's route switches the filters of answers on."""
 
 PATH_STATE: Final = "outerloop.path"
 """Filter state with the path as the client asked for it: the router rewrites `:path`."""
@@ -42,6 +49,8 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         (BUFFER, _buffer(topology.limits.max_request_bytes)),
         # Decides, and has the route chosen again.
         ("envoy.filters.http.ext_proc", external_processor(listener)),
+        # Behind the decision, as it does what the agent's route says; answers pass it first.
+        (ANSWERS, answer_processor(listener)),
         # Last by Envoy's rule.
         ("envoy.filters.http.router", Any.pack(router.Router(suppress_envoy_headers=True))),
     ]
@@ -51,6 +60,11 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
 def buffer_disabled() -> dict[str, Any]:
     """Return the per-route configuration of a route whose bodies are not waited for."""
     return {BUFFER: Any.pack(buffer.BufferPerRoute(disabled=True))}
+
+
+def answers_filtered() -> dict[str, Any]:
+    """Return the per-route configuration of a route whose answers are filtered."""
+    return {ANSWERS: answers_enabled()}
 
 
 def _path_state() -> Any:

@@ -7,7 +7,8 @@ from typing import Final
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from extproc import names
-from extproc.envoyconf.resources.http_filters import buffer_disabled
+from extproc.envoyconf.resources.headers import header_option
+from extproc.envoyconf.resources.http_filters import answers_filtered, buffer_disabled
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.retries import agent_retries
 from extproc.envoyconf.topology import AgentListener, AgentRoute
@@ -46,6 +47,11 @@ def _to_agent(to: AgentRoute) -> route.Route:
             timeout=to.timeout,
             idle_timeout=to.idle_timeout,
             retry_policy=agent_retries(to.retries),
+        ),
+        typed_per_filter_config=answers_filtered() if to.filtered else {},
+        # Filters must be able to read it.
+        request_headers_to_add=(
+            [header_option("accept-encoding", "identity")] if to.filtered else []
         ),
     )
 

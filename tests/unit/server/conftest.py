@@ -12,7 +12,7 @@ from extproc.config.model.root import Limits
 from extproc.deciding import Decider
 from extproc.orchestrator.api import Question
 from extproc.pipeline import Pipeline
-from extproc.plan import Plan, Source
+from extproc.plan import FilterRecord, Plan, Source
 from extproc.recording import Record
 from extproc.runtime import Runtime
 from extproc.server.lifecycle import Server
@@ -59,12 +59,16 @@ class Kept:
     def __init__(self) -> None:
         self.begun = 0
         self.records: list[Record] = []
+        self.answers: list[tuple[str, tuple[FilterRecord, ...]]] = []
 
     def begin(self) -> None:
         self.begun += 1
 
     def end(self, record: Record) -> None:
         self.records.append(record)
+
+    def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:
+        self.answers.append((exchange, filters))
 
 
 @pytest.fixture

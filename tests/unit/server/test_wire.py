@@ -57,7 +57,9 @@ def sample(descriptor: Descriptor, depth: int = 0) -> Any:
 
 def _fill(message: Any, field: FieldDescriptor, depth: int) -> None:
     if field.message_type is not None:
-        if field.message_type.file.package.startswith("google."):
+        if field.message_type.GetOptions().map_entry:
+            getattr(message, field.name)["outerloop"].update({"exchange": "e"})
+        elif field.message_type.file.package.startswith("google."):
             if field.name == "dynamic_metadata":
                 message.dynamic_metadata.update({"outerloop": {"cached": True, "ms": 1.5}})
             else:
@@ -163,7 +165,10 @@ def test_a_stream_that_announces_no_mode() -> None:
         (envoy.ProcessingRequest(request_body=envoy.HttpBody(body=b"x")), RequestBody(b"x")),
         (envoy.ProcessingRequest(request_trailers=envoy.HttpTrailers()), RequestTrailers()),
         (envoy.ProcessingRequest(response_headers=envoy.HttpHeaders()), ResponseHeaders()),
-        (envoy.ProcessingRequest(response_body=envoy.HttpBody(body=b"x")), ResponseBody()),
+        (
+            envoy.ProcessingRequest(response_body=envoy.HttpBody(body=b"x", end_of_stream=True)),
+            ResponseBody(b"x", end_of_stream=True),
+        ),
         (envoy.ProcessingRequest(response_trailers=envoy.HttpTrailers()), ResponseTrailers()),
     ],
 )

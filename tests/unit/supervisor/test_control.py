@@ -17,7 +17,13 @@ async def workers(tmp_path: Path) -> AsyncIterator[list[Path]]:
     for index, socket in enumerate(sockets[:2]):
 
         async def handler(_request: web.Request, index: int = index) -> web.Response:
-            return web.json_response([{"time": f"2026-01-0{index + 2}"}, {"time": "2026-01-01"}])
+            told = [
+                {"time": time, "filters": ["input"], "exchange": time}
+                for time in (f"2026-01-0{index + 2}", "2026-01-01")
+            ]
+            # The answer to a request of the other worker.
+            answers = {f"2026-01-0{3 - index}": ["output"]}
+            return web.json_response({"decisions": told, "answers": answers})
 
         app = web.Application()
         app.router.add_get("/decisions", handler)
@@ -37,3 +43,10 @@ async def test_all_workers_decisions_newest_first(workers: list[Path]) -> None:
         "2026-01-01",
         "2026-01-01",
     ]
+    assert [each["filters"] for each in found] == [
+        ["input", "output"],
+        ["input", "output"],
+        ["input"],
+        ["input"],
+    ]
+    assert all("exchange" not in each for each in found)

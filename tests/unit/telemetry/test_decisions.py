@@ -35,6 +35,7 @@ def test_a_decision_as_it_is_shown(record: Callable[..., Record]) -> None:
         "ms": 250.0,
         "steps": [{"agent": "a", "outcome": "failed", "status": 503, "ms": 1500.0}],
         "filters": [],
+        "exchange": "",
     }
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from extproc.plan import FilterRecord
 from extproc.recording import Record
 from extproc.telemetry.recorders import Recorders
 
@@ -16,6 +17,9 @@ class Kept:
     def end(self, record: Record) -> None:
         self.heard.append(record)
 
+    def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:
+        self.heard.append((exchange, filters))
+
 
 def test_each_hears_everything(record: Callable[..., Record]) -> None:
     first, second = Kept(), Kept()
@@ -23,4 +27,5 @@ def test_each_hears_everything(record: Callable[..., Record]) -> None:
     ended = record()
     both.begin()
     both.end(ended)
-    assert first.heard == second.heard == ["begin", ended]
+    both.answered("e", ())
+    assert first.heard == second.heard == ["begin", ended, ("e", ())]

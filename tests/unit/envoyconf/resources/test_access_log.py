@@ -18,6 +18,7 @@ KEYS = {
     "source",
     "confidence",
     "filters",
+    "output_filters",
     "variant",
     "upstream_host",
     "attempts",

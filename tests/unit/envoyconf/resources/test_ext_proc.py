@@ -6,7 +6,11 @@ from collections.abc import Callable
 import pytest
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 
-from extproc.envoyconf.resources.ext_proc import external_processor
+from extproc.envoyconf.resources.ext_proc import (
+    answer_processor,
+    answers_enabled,
+    external_processor,
+)
 from extproc.envoyconf.topology import Topology
 
 
@@ -66,3 +70,24 @@ def test_the_stream_goes_to_the_processor_with_retries(config: ext_proc.External
     assert service.envoy_grpc is not None
     assert service.envoy_grpc.cluster_name == "processor"
     assert service.retry_policy is not None
+
+
+def test_answers_are_left_alone_but_where_a_route_asks(
+    make_topology: Callable[..., Topology],
+) -> None:
+    (listener,) = make_topology().listeners
+    config = answer_processor(listener).unpack()
+    assert isinstance(config, ext_proc.ExternalProcessor)
+    mode = config.processing_mode
+    assert mode is not None
+    assert {mode.response_header_mode.name, mode.request_header_mode.name} == {"SKIP"}
+    assert {mode.response_body_mode.name, mode.request_body_mode.name} == {"NONE"}
+    assert not config.failure_mode_allow
+    route = answers_enabled().unpack()
+    assert isinstance(route, ext_proc.ExtProcPerRoute)
+    assert route.overrides is not None
+    asked = route.overrides.processing_mode
+    assert asked is not None
+    assert asked.response_header_mode.name == "SEND"
+    assert asked.response_body_mode.name == "FULL_DUPLEX_STREAMED"
+    assert asked.request_body_mode.name == "NONE"

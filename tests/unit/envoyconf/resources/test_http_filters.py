@@ -26,6 +26,7 @@ def test_the_order_of_the_filters(make_topology: Make) -> None:
         "health_check",
         "buffer",
         "ext_proc",
+        "outerloop.answers",
         "router",
     ]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from envoy_data_plane.envoy.config.route import v3 as route
 
-from extproc.envoyconf.resources.http_filters import buffer_disabled
+from extproc.envoyconf.resources.http_filters import answers_filtered, buffer_disabled
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.topology import Topology
@@ -69,3 +69,13 @@ def test_only_posts_on_the_three_paths_wait_for_their_bodies(make_topology: Make
     ]
     others = rest[len(waiting) :]
     assert all(each.typed_per_filter_config == buffer_disabled() for each in others)
+
+
+def test_only_answers_with_filters_pass_the_processor(make_topology: Make) -> None:
+    agents, _ = split(make_topology())
+    assert agents[0].typed_per_filter_config == {}
+    guarded, _ = split(make_topology(listener={"output_filters": ["guard"]}))
+    assert guarded[0].typed_per_filter_config == answers_filtered()
+    [encoding] = guarded[0].request_headers_to_add
+    assert encoding.header is not None
+    assert (encoding.header.key, encoding.header.value) == ("accept-encoding", "identity")

@@ -1,0 +1,1 @@
+"""What `pii` is made of: what it finds, and how a stream is masked."""

@@ -1,0 +1,123 @@
+"""The driver of answers: reads Envoy's messages of one answer and writes what filters leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc.aio
+
+from extproc.answering import Answering
+from extproc.errors import Reject
+from extproc.http import NO_METADATA, NO_MUTATIONS
+from extproc.recording import Recorder
+from extproc.server.wire import decode, encode
+from extproc.stream.answer import AnswerCommand, AnswerMachine
+from extproc.stream.commands import Chunk, Reply, Slot
+from extproc.stream.events import Event, ResponseBody, ResponseHeaders, ResponseTrailers
+from extproc.stream.machine import ProtocolViolation
+
+Read = Callable[[float], Awaitable[Event | None]]
+
+_PASSING: Final = 3600.0
+"""Seconds between two messages of an answer that nobody filters: Envoy has its own limits."""
+
+
+class AnswerStream:
+    """One answer to be filtered."""
+
+    def __init__(self, answering: Answering, recorder: Recorder, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
+        self._answering = answering
+        self._recorder = recorder
+        self._context = context
+        self._machine = AnswerMachine(answering.path)
+
+    async def serve(self, first: ResponseHeaders) -> None:
+        """Serve the answer whose headers came. Raises `ProtocolViolation` and TimeoutError."""
+        if first.end_of_stream:
+            await self._write(self._machine.headers_only(NO_MUTATIONS))
+            return
+        try:
+            with self._answering:
+                while not self._machine.done:
+                    event = await read(self._context, self._answering.timeout)
+                    if event is None:
+                        return
+                    await self._take(event)
+        finally:
+            self._recorder.answered(self._answering.id, tuple(self._answering.records))
+
+    async def _take(self, event: Event) -> None:
+        if isinstance(event, ResponseBody):
+            await self._body(event)
+        elif isinstance(event, ResponseTrailers):
+            await self._end(trailers=True)
+        else:
+            raise ProtocolViolation(f"{type(event).__name__} in an answer")
+
+    async def _body(self, event: ResponseBody) -> None:
+        async for piece in self._answering.feed(event.body):
+            await self._proceed(piece)
+        if event.end_of_stream and not self._machine.done:
+            await self._end(trailers=False)
+
+    async def _end(self, *, trailers: bool) -> None:
+        last = b""
+        async for piece in self._answering.close():
+            await self._proceed(last)
+            if isinstance(piece, Reject):
+                await self._refuse(piece)
+                return
+            last = piece
+        self._answering.__exit__()
+        head = self._answering.head(len(last))
+        metadata = self._answering.metadata
+        await self._write(self._machine.finish(last, head, metadata, trailers=trailers))
+
+    async def _proceed(self, piece: bytes | Reject) -> None:
+        if isinstance(piece, Reject):
+            await self._refuse(piece)
+        else:
+            await self._write(self._machine.proceed(piece, self._answering.head(None)))
+
+    async def _refuse(self, reject: Reject) -> None:
+        self._answering.__exit__()
+        event = self._answering.error_event(reject)
+        await self._write(self._machine.refuse(reject, event, self._answering.metadata))
+
+    async def _write(self, commands: list[AnswerCommand]) -> None:
+        for command in commands:
+            await self._context.write(encode(command))
+
+
+async def pass_on(context: Any, first: ResponseHeaders, *, duplex: bool) -> None:  # noqa: ANN401 - grpc is untyped
+    """Give every message of an answer back as it came."""
+    event: Event | None = first
+    while event is not None:
+        command, last = _echo(event, duplex=duplex)
+        await context.write(encode(command))
+        if last:
+            return
+        event = await read(context, _PASSING)
+
+
+def _echo(event: Event, *, duplex: bool) -> tuple[AnswerCommand, bool]:
+    match event:
+        case ResponseHeaders():
+            return Reply(Slot.RESPONSE_HEADERS), event.end_of_stream
+        case ResponseBody(body, end) if duplex:
+            return Chunk(body, end, NO_METADATA), end
+        case ResponseBody():
+            return Reply(Slot.RESPONSE_BODY), event.end_of_stream
+        case ResponseTrailers():
+            return Reply(Slot.RESPONSE_TRAILERS), True
+        case _:
+            raise ProtocolViolation(f"{type(event).__name__} in an answer")
+
+
+async def read(context: Any, patience: float) -> Event | None:  # noqa: ANN401 - grpc is untyped
+    """Return what Envoy says next, None at the end. Raises TimeoutError and `MalformedMessage`."""
+    async with asyncio.timeout(patience):
+        message = await context.read()
+    return decode(message) if message is not grpc.aio.EOF else None

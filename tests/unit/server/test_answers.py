@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from extproc._pb import outerloop_ext_proc_pb2 as pb
+from extproc.server.answers import pass_on, read
+from extproc.server.wire import MalformedMessage
+from extproc.stream.events import ResponseBody, ResponseHeaders
+
+
+class Context:
+    """A gRPC stream whose messages are there already."""
+
+    def __init__(self, *messages: pb.ProcessingRequest) -> None:
+        self.messages = [each.SerializeToString() for each in messages]
+        self.written: list[pb.ProcessingResponse] = []
+
+    async def read(self) -> Any:
+        return self.messages.pop(0) if self.messages else grpc.aio.EOF
+
+    async def write(self, message: bytes) -> None:
+        self.written.append(pb.ProcessingResponse.FromString(message))
+
+
+def body(data: bytes, *, end: bool) -> pb.ProcessingRequest:
+    return pb.ProcessingRequest(response_body=pb.HttpBody(body=data, end_of_stream=end))
+
+
+async def test_an_answer_that_nobody_filters_comes_back_as_it_was() -> None:
+    context = Context(body(b"a", end=False), body(b"b", end=True))
+    await pass_on(context, ResponseHeaders(), duplex=True)
+    headers, *chunks = context.written
+    assert headers.HasField("response_headers")
+    streamed = [each.response_body.response.body_mutation.streamed_response for each in chunks]
+    assert [(each.body, each.end_of_stream) for each in streamed] == [(b"a", False), (b"b", True)]
+
+
+async def test_beside_other_body_modes_it_is_only_let_through() -> None:
+    context = Context(body(b"a", end=True))
+    await pass_on(context, ResponseHeaders(), duplex=False)
+    assert [each.WhichOneof("response") for each in context.written] == [
+        "response_headers",
+        "response_body",
+    ]
+    assert not context.written[1].response_body.response.HasField("body_mutation")
+
+
+async def test_messages_are_read_until_the_end() -> None:
+    context = Context(body(b"a", end=False))
+    assert await read(context, 1) == ResponseBody(b"a")
+    assert await read(context, 1) is None
+    context.messages = [b"\xff"]
+    with pytest.raises(MalformedMessage):
+        await read(context, 1)
