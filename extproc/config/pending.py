@@ -34,7 +34,6 @@ PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "listeners[].tls": (),
     "listeners[].on_unavailable": ("reject",),
     "listeners[].mode": ("enforce",),
-    "limits.decompress": (),
     "observability.capture_prompts": (False,),
     "egress.url": (),
     "tracing.span_attributes.header_prefixes": (),

@@ -47,7 +47,11 @@ FULL: dict[str, Any] = {
         {"name": "one", "port": 0, "agents": [{"id": "weather"}, {"id": "named"}]},
         {"name": "two", "address": "::1", "port": 0, "agents": [{"id": "ipv6"}, {"id": "calm"}]},
     ],
-    "limits": {"max_request_bytes": "1GiB", "max_connections": 1},
+    "limits": {
+        "max_request_bytes": "1GiB",
+        "max_connections": 1,
+        "decompress": ["gzip", "br", "zstd"],
+    },
     "observability": {"response_headers": "full"},
 }
 

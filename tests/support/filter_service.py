@@ -85,10 +85,11 @@ def mcp() -> Any:
 def main(kind: str) -> None:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()
     sys.stdout.write(f"{listening.getsockname()[1]}\n")
     sys.stdout.flush()
     app = http() if kind == "http" else mcp()
-    config = uvicorn.Config(app, log_level="critical")
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=0)
     uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -18,6 +18,7 @@ from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
 from extproc.envoyconf.resources import headers
+from extproc.envoyconf.resources.decompressors import decompressors
 from extproc.envoyconf.resources.ext_proc import (
     answer_processor,
     answers_enabled,
@@ -45,6 +46,8 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         ("envoy.filters.http.set_filter_state", _path_state()),
         # Before the processor: liveness does not depend on it.
         ("envoy.filters.http.health_check", _health_check()),
+        # Before the buffer, which bounds what they make of a body.
+        *decompressors(topology.limits),
         # Before the processor: slow uploads wait here, and the whole body is bounded once.
         (BUFFER, _buffer(topology.limits.max_request_bytes)),
         # Decides, and has the route chosen again.
