@@ -118,6 +118,7 @@ FAILURES = {
     "nonsense": 502,
     "shape": 502,
     "flood": 502,
+    "cut": 502,
     "slow": 504,
 }
 

@@ -10,10 +10,12 @@ import asyncio
 import json
 import socket
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 from mcp.server import MCPServer
 
 
@@ -32,6 +34,12 @@ def answer(body: bytes) -> Response:
     return Response(body.replace(b"secret", b"[gone]"))
 
 
+async def cut() -> AsyncIterator[bytes]:
+    """Break off in the middle of an answer."""
+    yield b'{"messages": ['
+    raise ConnectionError
+
+
 def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
     app = FastAPI()
     calls: list[dict[str, str]] = []
@@ -41,7 +49,7 @@ def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
         return calls
 
     @app.post("/v1/chat/completions")
-    async def check(request: Request) -> Response:  # noqa: PLR0911 - as above
+    async def check(request: Request) -> Response:  # noqa: C901, PLR0911 - as above
         calls.append(dict(request.headers))
         if request.headers["x-outerloop-phase"] == "output":
             return answer(await request.body())
@@ -61,6 +69,8 @@ def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
                 return Response('{"messages": 7}')
             case ["slow", *_]:
                 await asyncio.sleep(30)
+            case ["cut", *_]:
+                return StreamingResponse(cut())
             case ["flood", *_]:
                 return Response(b"x" * 50 * 2**20)
         body["messages"][-1]["content"] += " filtered"

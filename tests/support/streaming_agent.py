@@ -1,6 +1,7 @@
-"""An agent of chat completions that says what the last user said: `python streaming_agent.py`.
+"""An agent that says what the last user said, in all three APIs: `python streaming_agent.py`.
 
-Prints its port. Streamed, each word is an event; after the word `wait` it waits for `POST /go`.
+Prints its port. Streamed, each word is an event; after the word `wait` it waits for `POST /go`, at
+the word `abort` it breaks off.
 Not streamed, words of the text change the answer: `gzip`, `brotli` (in name only), `text`
 (as content type), `flood` (200 KiB), `status:429`. What assistants said before stands first.
 """
@@ -18,25 +19,45 @@ from aiohttp import web
 go = asyncio.Event()
 
 
-def delta(word: str) -> bytes:
-    chunk = {"choices": [{"index": 0, "delta": {"content": word}}]}
-    return b"data: %s\n\n" % json.dumps(chunk).encode()
+def delta(path: str, word: str) -> bytes:
+    if path == "/v1/messages":
+        block = {"type": "text_delta", "text": word}
+        event = {"type": "content_block_delta", "index": 0, "delta": block}
+    elif path == "/v1/responses":
+        place = {"item_id": "i", "output_index": 0, "content_index": 0}
+        event = {"type": "response.output_text.delta", **place, "delta": word}
+    else:
+        chunk = {"choices": [{"index": 0, "delta": {"content": word}}]}
+        return b"data: %s\n\n" % json.dumps(chunk).encode()
+    return b"event: %s\ndata: %s\n\n" % (str(event["type"]).encode(), json.dumps(event).encode())
+
+
+def text_of(body: dict[str, Any]) -> str:
+    if "input" in body:
+        return str(body["input"])
+    return " ".join(message["content"] for message in body["messages"])
 
 
 async def stream(request: web.Request, text: str) -> web.StreamResponse:
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
     for word in text.split():
-        await response.write(delta(word.replace("_", " ")))
+        if word == "abort":
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        await response.write(delta(request.path, word.replace("_", " ")))
         if word == "wait":
             await go.wait()
-    await response.write(b"data: [DONE]\n\n")
+            go.clear()
+    if request.path == "/v1/chat/completions":
+        await response.write(b"data: [DONE]\n\n")
     return response
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
     body: dict[str, Any] = json.loads(await request.read())
-    text = " ".join(message["content"] for message in body["messages"])
+    text = text_of(body)
     if body.get("stream"):
         return await stream(request, text)
     said = text + " " * (200 * 2**10) if "flood" in text else text
@@ -66,7 +87,7 @@ async def proceed(_request: web.Request) -> web.Response:
 async def main() -> None:
     app = web.Application()
     app.router.add_post("/go", proceed)
-    app.router.add_post("/v1/chat/completions", answer)
+    app.router.add_post("/v1/{api:.*}", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

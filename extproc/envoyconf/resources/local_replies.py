@@ -23,6 +23,7 @@ def _one_of(*reasons: str) -> str:
 
 
 _RESET: Final = f"{_DETAILS}.startsWith('upstream_reset_before_response_started')"
+_RESET_LATER: Final = f"{_DETAILS}.startsWith('upstream_reset_after_response_started')"
 _TIMEOUTS: Final = _one_of(
     "request_header_timeout",
     "request_overall_timeout",
@@ -55,7 +56,8 @@ _CAUSES: Final = (
     ("overloaded", f"{_RESET} && {_DETAILS}.contains('{{overflow')"),
     ("upstream_unreachable", f"{_RESET} && {_DETAILS}.contains('connection_failure')"),
     ("bad_upstream", f"{_RESET} && {_DETAILS}.contains('{{protocol_error')"),
-    ("upstream_reset", _RESET),
+    # After: an answer that filters still held back when it broke off.
+    ("upstream_reset", f"{_RESET} || {_RESET_LATER}"),
     ("request_timeout", f"response.code == 408 && {_TIMEOUTS}"),
     ("upstream_timeout", _TIMEOUTS),
     ("headers_too_large", " || ".join(_HEADERS_TOO_LARGE)),
