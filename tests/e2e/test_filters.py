@@ -23,12 +23,16 @@ agents:
   - {{id: tooled, url: "{agent}"}}
   - {{id: lost, url: "{agent}"}}
   - {{id: skipping, url: "{agent}"}}
+  - {{id: down, url: "{agent}"}}
+  - {{id: down_skip, url: "{agent}"}}
   - {{id: shadowed, url: "{agent}"}}
 filters:
   - {{id: guard, url: "{http}", type: http, timeout: 2s, forward_headers: [x-tenant]}}
   - {{id: tool, url: "{mcp}", tool: guard}}
   - {{id: lost, url: "{mcp}", tool: nowhere}}
   - {{id: skip, url: "{http}", type: http, timeout: 2s, on_error: skip}}
+  - {{id: down, url: "http://127.0.0.1:{dead}", type: http}}
+  - {{id: down_skip, url: "http://127.0.0.1:{dead}", on_error: skip}}
   - {{id: shadow, url: "{http}", type: http, timeout: 2s, mode: shadow}}
   - {{id: manners, type: builtin, use: rewrite, options: {{system: Be kind.}}}}
 limits: {{max_response_bytes: 1MiB}}
@@ -44,6 +48,8 @@ listeners:
     port: 0
     agents:
       - {{id: skipping, description: anything, input_filters: [skip]}}
+      - {{id: down, description: gone, input_filters: [down]}}
+      - {{id: down_skip, description: gone, input_filters: [down_skip]}}
       - {{id: shadowed, description: others, input_filters: [shadow]}}
 """
 
@@ -64,8 +70,10 @@ def stack(
     run_module_stack: Callable[..., Stack],
     echo_agents: dict[str, EchoAgent],
     services: dict[str, str],
+    free_ports: Callable[[int], list[int]],
 ) -> Stack:
-    return run_module_stack(YAML.format(agent=echo_agents["weather_agent"].url, **services))
+    agent = echo_agents["weather_agent"].url
+    return run_module_stack(YAML.format(agent=agent, dead=free_ports(1)[0], **services))
 
 
 def post(stack: Stack, listener: str, model: str, text: str, **headers: str) -> httpx.Response:
@@ -134,6 +142,14 @@ def test_a_failure_fails_closed_unless_skipped(
     assert error["filter"] == "guard"
     body = arrived(post(stack, "open", "skipping", text), seen)
     assert body["messages"][0]["content"] == text
+
+
+def test_a_service_that_is_not_there(
+    stack: Stack, refused: Callable[..., dict[str, Any]], seen: Callable[[dict[str, Any]], Seen]
+) -> None:
+    refused(post(stack, "open", "down", "hello"), CHAT, 502, "filter_failed")
+    body = arrived(post(stack, "open", "down_skip", "hello"), seen)
+    assert body["messages"][0]["content"] == "hello"
 
 
 def test_a_tool_that_is_not_there_is_a_failure(

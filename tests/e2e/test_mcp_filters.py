@@ -23,6 +23,9 @@ agents:
   - {{id: three, url: "{agent}"}}
   - {{id: slow, url: "{agent}"}}
   - {{id: masked, url: "{agent}"}}
+  - {{id: error, url: "{agent}"}}
+  - {{id: flood, url: "{agent}"}}
+  - {{id: skip, url: "{agent}"}}
   - {{id: nobody, url: "{agent}"}}
 filters:
   - {{id: guard, url: "{mcp}", timeout: 5s}}
@@ -30,7 +33,11 @@ filters:
   - {{id: again, url: "{mcp}", tool: guard, timeout: 5s}}
   - {{id: hang, url: "{mcp}", timeout: 500ms}}
   - {{id: events, url: "{mcp}", timeout: 5s}}
+  - {{id: error, url: "{mcp}", timeout: 5s}}
+  - {{id: flood, url: "{mcp}", timeout: 20s}}
+  - {{id: error_skip, url: "{mcp}", tool: error, timeout: 5s, on_error: skip}}
   - {{id: gone, url: "http://127.0.0.1:{dead}", timeout: 5s}}
+limits: {{max_response_bytes: 1MiB}}
 listeners:
   - name: main
     port: 0
@@ -39,6 +46,9 @@ listeners:
       - {{id: three, description: others, input_filters: [guard, text, again]}}
       - {{id: slow, description: others, input_filters: [hang]}}
       - {{id: masked, description: others, output_filters: [events]}}
+      - {{id: error, description: others, input_filters: [error]}}
+      - {{id: flood, description: others, input_filters: [flood]}}
+      - {{id: skip, description: others, input_filters: [error_skip]}}
       - {{id: nobody, description: others, input_filters: [gone]}}
 """
 
@@ -130,6 +140,20 @@ def test_a_server_that_is_not_there_is_a_failure(
 ) -> None:
     for _ in range(2):
         refused(post(stack, "nobody"), CHAT, 502, "filter_failed")
+
+
+@pytest.mark.parametrize("model", ["error", "flood"])
+def test_an_error_of_the_protocol_is_a_failure(
+    model: str,
+    stack: Stack,
+    refused: Callable[..., dict[str, Any]],
+    seen: Callable[[dict[str, Any]], Seen],
+) -> None:
+    answer = post(stack, model)
+    refused(answer, CHAT, 502, "filter_failed")
+    assert "secret" not in answer.text + stack.process.output
+    assert content(post(stack, "skip"), seen) == "hello"
+    assert content(post(stack, "guarded"), seen) == f"hello guarded {CHAT}"
 
 
 def test_an_answer_and_its_events(stack: Stack) -> None:

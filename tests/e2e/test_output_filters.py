@@ -29,11 +29,15 @@ agents:
   - {{id: whole, url: "{agent}"}}
   - {{id: plain, url: "{agent}"}}
   - {{id: masked, url: "{agent}"}}
+  - {{id: down, url: "{agent}"}}
+  - {{id: down_skip, url: "{agent}"}}
   - {{id: dead, url: "http://127.0.0.1:{dead}"}}
 filters:
-  - {{id: guard, url: "{http}", type: http, timeout: 5s, forward_headers: [x-tenant]}}
-  - {{id: skip, url: "{http}", type: http, timeout: 5s, on_error: skip}}
+  - {{id: guard, url: "{http}", type: http, timeout: 2s, forward_headers: [x-tenant]}}
+  - {{id: skip, url: "{http}", type: http, timeout: 2s, on_error: skip}}
   - {{id: shadow, url: "{http}", type: http, timeout: 5s, mode: shadow}}
+  - {{id: down, url: "http://127.0.0.1:{dead}", type: http}}
+  - {{id: down_skip, url: "http://127.0.0.1:{dead}", type: http, on_error: skip}}
   - {{id: at_once, url: "{http}", type: http, timeout: 5s, stream: whole}}
   - {{id: personal, type: builtin, use: pii}}
 observability: {{response_headers: full}}
@@ -50,6 +54,8 @@ listeners:
       - {{id: whole, description: others, output_filters: [at_once]}}
       - {{id: plain, description: more}}
       - {{id: masked, description: others, input_filters: [], output_filters: [personal]}}
+      - {{id: down, description: gone, output_filters: [down]}}
+      - {{id: down_skip, description: gone, output_filters: [down_skip]}}
       - {{id: dead, description: gone, output_filters: [guard]}}
 """
 
@@ -135,7 +141,34 @@ def test_a_refused_answer_is_an_error_like_any_other(
     assert (line["output_filters"], line["error"]) == ("guard=denied", "filter_denied")
 
 
-@pytest.mark.parametrize("text", ["fail", "brotli", "flood"])
+FAILURES = {
+    **dict.fromkeys(("fail", "nonsense", "redirect", "cut", "large"), 502),
+    "slow": 504,
+}
+
+
+@pytest.mark.parametrize("word", FAILURES)
+def test_each_way_to_fail_lets_no_byte_through(
+    word: str, stack: Stack, refused: Callable[..., dict[str, Any]]
+) -> None:
+    answer = post(stack, "strict", f"{word} private")
+    refused(answer, CHAT, FAILURES[word], "filter_failed")
+    assert "private" not in answer.text
+    datas = events(stack, "strict", f"one {word}-private two")
+    assert words(datas[:1]) == ["one"]
+    assert json.loads(datas[1])["error"]["code"] == "filter_failed"
+    assert "private" not in "".join(datas)
+    assert text_of(post(stack, "lenient", f"{word} private")) == f"{word} private"
+
+
+def test_a_filter_that_is_not_there(stack: Stack, refused: Callable[..., dict[str, Any]]) -> None:
+    refused(post(stack, "down", "private"), CHAT, 502, "filter_failed")
+    body = body_of("down", "one two", stream=True)
+    refused(httpx.post(stack.url + CHAT, json=body, timeout=60), CHAT, 502, "filter_failed")
+    assert text_of(post(stack, "down_skip", "private")) == "private"
+
+
+@pytest.mark.parametrize("text", ["brotli", "flood"])
 def test_no_unfiltered_byte_passes_unless_the_filter_is_skipped(
     text: str, stack: Stack, refused: Callable[..., dict[str, Any]]
 ) -> None:

@@ -26,10 +26,12 @@ version: v1
 agents:
   - {{id: weather_agent, url: "{weather}"}}
   - {{id: flight_agent, url: "{flight}"}}
+filters: [{{id: length, type: builtin, use: limits, options: {{max_chars: 1000}}}}]
 listeners:
   - type: agent
     name: travel
     port: 0
+    input_filters: [length]
     rules: [{{when: {{headers: {{x-test-plan: two}}}}, agents: [weather_agent, flight_agent]}}]
     agents: [{{id: weather_agent}}, {{id: flight_agent}}]
 tracing: {{otlp_endpoint: "http://127.0.0.1:{collector}"}}
@@ -107,8 +109,12 @@ def test_a_plan_is_seen_everywhere_and_its_content_nowhere(
     assert 'outerloop_decision_seconds_count{strategy="rule"} 1.0' in shown
     assert "outerloop_inflight_requests 0.0" in shown
 
-    spans = collector[0].wait(2)
-    assert set(spans) == {"decide", "step weather_agent"}
+    assert 'outerloop_filter_seconds_count{filter="length",outcome="passed"} 1.0' in shown
+    [looked] = decision["filters"]
+    assert (looked["filter"], looked["outcome"]) == ("length", "passed")
+
+    spans = collector[0].wait(3)
+    assert set(spans) == {"decide", "filter length", "step weather_agent"}
     assert {span.trace_id.hex() for span in spans.values()} == {TRACE}
     assert {span.parent_span_id.hex() for span in spans.values()} == {PARENT}
 

@@ -23,8 +23,24 @@ def text_of(body: dict[str, Any]) -> str:
     return str(body["messages"][-1]["content"])
 
 
-def answer(body: bytes) -> Response:
+async def cut() -> AsyncIterator[bytes]:
+    """Break off in the middle of an answer."""
+    yield b'{"messages": ['
+    raise ConnectionError
+
+
+async def answer(body: bytes) -> Response:  # noqa: PLR0911 - a row for each behaviour
     """Do what the text of an agent's answer, or of one event of it, says."""
+    if b"slow" in body:
+        await asyncio.sleep(30)
+    if b"nonsense" in body:
+        return Response("<html>")
+    if b"redirect" in body:
+        return Response(status_code=307, headers={"location": "/v1/chat/completions"})
+    if b"cut" in body:
+        return StreamingResponse(cut())
+    if b"large" in body:
+        return Response(b"x" * 50 * 2**20)
     if b"refuse" in body:
         return Response('{"detail": "not that"}', 451)
     if b"fail" in body:
@@ -32,12 +48,6 @@ def answer(body: bytes) -> Response:
     if b"drop" in body:
         return Response(b"")
     return Response(body.replace(b"secret", b"[gone]"))
-
-
-async def cut() -> AsyncIterator[bytes]:
-    """Break off in the middle of an answer."""
-    yield b'{"messages": ['
-    raise ConnectionError
 
 
 def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
@@ -52,7 +62,7 @@ def http() -> FastAPI:  # noqa: C901 - a row for each behaviour
     async def check(request: Request) -> Response:  # noqa: C901, PLR0911 - as above
         calls.append(dict(request.headers))
         if request.headers["x-outerloop-phase"] == "output":
-            return answer(await request.body())
+            return await answer(await request.body())
         body = json.loads(await request.body())
         match text_of(body).split():
             case ["refuse", *_]:

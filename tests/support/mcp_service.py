@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 from mcp.server import MCPServer
+from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -44,6 +45,16 @@ def text(body: dict[str, Any], path: str) -> str:  # noqa: ARG001 - the filters'
 async def hang(body: dict[str, Any], path: str) -> dict[str, Any]:  # noqa: ARG001 - the filters' form
     await asyncio.sleep(60)
     return body
+
+
+@server.tool()
+def error(body: dict[str, Any], path: str) -> dict[str, Any]:  # noqa: ARG001 - the filters' form
+    raise MCPError(-32000, "my secret")
+
+
+@server.tool()
+def flood(body: dict[str, Any], path: str) -> dict[str, Any]:  # noqa: ARG001 - the filters' form
+    return {"messages": [{"role": "user", "content": "x" * 50 * 2**20}]}
 
 
 @server.tool()
