@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -18,6 +19,7 @@ from extproc.config.model import types
 from extproc.config.model.types import Section
 from extproc.config.pending import PENDING
 from extproc.config.schema import section_of, sections
+from extproc.plugins import load_plugin, options_model, plugin_names
 
 PAGE: Final = Path(__file__).with_name("configuration.md")
 
@@ -85,11 +87,31 @@ What remains of these keys has no effect in any version, and each is named in a 
 """
 
 
+BUILT_IN: Final = """\
+# Options of the built-in filters
+
+What stands under `filters[].options` of a filter of `type: builtin`, by what `use` names.
+[Filters](filters.md) says what they do.
+"""
+
+
 def page() -> str:
     """Return the text of docs/configuration.md."""
     parts = [INTRODUCTION + _compatibility_keys()]
     parts += [_table(key, section) for key, section in sections()]
+    parts.append(BUILT_IN)
+    parts += [_table(key, section) for key, section in built_in()]
     return "\n".join(parts)
+
+
+def built_in() -> Iterator[tuple[str, type[Section]]]:
+    """Yield the options of each filter that comes with the package, with the name before them."""
+    for name in sorted(plugin_names()):
+        factory = load_plugin(name)
+        model = options_model(factory)
+        ours = str(getattr(factory, "__module__", "")).startswith("extproc.")
+        if ours and model is not None and issubclass(model, Section):
+            yield from sections(model, f"{name}.options")
 
 
 def _compatibility_keys() -> str:
@@ -156,8 +178,9 @@ def _type(hint: Any) -> str:  # noqa: ANN401 - types of types
     if origin is Annotated:
         named = (_VALIDATED.get(getattr(each, "func", None)) for each in arguments[1:])
         return next(filter(None, named), None) or _type(arguments[0])
-    if origin is Literal:
-        return ", ".join(f"`{each}`" for each in arguments)
+    choices = tuple(hint) if isinstance(hint, type) and issubclass(hint, Enum) else arguments
+    if origin is Literal or choices is not arguments:
+        return ", ".join(f"`{each}`" for each in choices)
     if origin in (Union, UnionType):
         return " or ".join(map(_type, arguments))
     if origin is tuple:
@@ -165,6 +188,9 @@ def _type(hint: Any) -> str:  # noqa: ANN401 - types of types
     if origin is dict:
         return f"mapping of {_type(arguments[0])} to {_type(arguments[1])}"
     return "section" if section_of(hint) else _PLAIN[hint]
+
+
+_BOUNDS: Final = {"ge": "from", "le": "up to"}
 
 
 def _range(field: FieldInfo) -> str:
@@ -176,7 +202,7 @@ def _range(field: FieldInfo) -> str:
     }
     if len(bounds) == len(("ge", "le")):
         return f" from {bounds['ge']} to {bounds['le']}"
-    return f" from {bounds['ge']}" if bounds else ""
+    return "".join(f" {_BOUNDS[key]} {value}" for key, value in bounds.items())
 
 
 def _default(field: FieldInfo) -> str:
