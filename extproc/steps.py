@@ -127,7 +127,7 @@ class _Run:
         """Call an agent while others are called: edits of its filters are for it alone."""
         own = self.exchange.forked()
         conversation, exchange = await self.filtered(index, conversation, own)
-        self.exchange.budget.left = min(self.exchange.budget.left, own.budget.left)
+        self.exchange.budget.shrink(own.budget.left)
         return await self._step(index, conversation, exchange)
 
     @property

@@ -191,6 +191,9 @@ class Visit(AbstractContextManager["Visit"]):
                 verdict = await (apply or self.link.filter.apply)(subject)
             if isinstance(verdict, Change):
                 value = accept(verdict.body)
+        except asyncio.CancelledError:
+            self._settle(FilterOutcome.FAILED, "given up: the client left, or no time was left")
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a plug-in raises, it has failed
             self._failed(error)
             return KEEP, None

@@ -17,6 +17,22 @@ async def test_what_runs_outside_costs_nothing() -> None:
     assert budget.left == left
 
 
+async def test_what_is_left_is_known_meanwhile() -> None:
+    budget = Budget(5)
+    async with budget.spend():
+        before = budget.left
+        await asyncio.sleep(0.01)
+        assert budget.left < before
+
+
+def test_it_only_shrinks() -> None:
+    budget = Budget(5)
+    budget.shrink(7)
+    assert budget.left == 5
+    budget.shrink(3)
+    assert budget.left == 3
+
+
 async def test_several_parts_spend_it_together() -> None:
     budget = Budget(0.02)
     async with budget.spend():

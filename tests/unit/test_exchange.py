@@ -32,5 +32,5 @@ def test_what_filters_are_told() -> None:
 def test_a_fork_has_its_own_budget() -> None:
     exchange = Exchange(REQUEST, TRAIL, Budget(5))
     fork = exchange.forked()
-    fork.budget.left = 1
-    assert exchange.budget.left == 5
+    fork.budget.shrink(1)
+    assert (exchange.budget.left, fork.budget.left) == (5, 1)
