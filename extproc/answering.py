@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Any, Self
 
 from extproc import names
 from extproc.apis.errors import error_event
@@ -17,13 +16,10 @@ from extproc.exchange import Exchange
 from extproc.filters.answer import OF_THE_BYTES, AnswerRun
 from extproc.filters.api import Phase
 from extproc.filters.chain import Chain, Setting
-from extproc.http import NO_MUTATIONS, Headers, Metadata, Mutations
+from extproc.http import HeaderPairs, Headers, Metadata, Mutations
 from extproc.plan import Decision, FilterRecord
 from extproc.steps import step_headers
 from extproc.stream.events import ResponseHeaders
-
-_SUFFICES: Final = 8
-"""Bytes of an exchange's id: it tells the last decisions apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +41,15 @@ class AnswerFilters:
         return frozenset(name for link in self.chain.links for name in link.forwards)
 
 
-def describe(filters: AnswerFilters, exchange: Exchange, decision: Decision) -> str:
+def describe(
+    filters: AnswerFilters, exchange: Exchange, decision: Decision, exchange_id: str
+) -> str:
     """Return what the filters of an answer need to know, as Envoy carries it to them."""
     last = len(decision.plan.agents) - 1
     setting = exchange.setting(step_headers(decision, last))
     return json.dumps(
         {
-            "id": secrets.token_hex(_SUFFICES),
+            "id": exchange_id,
             "listener": decision.listener,
             "agent": decision.agent,
             "path": setting.api,
@@ -62,31 +60,27 @@ def describe(filters: AnswerFilters, exchange: Exchange, decision: Decision) -> 
     )
 
 
-def exchange_id(described: object) -> str:
-    """Return the id in what `describe` returned; empty where there is none."""
-    return str(json.loads(described)["id"]) if isinstance(described, str) else ""
-
-
 class Answering:
     """One answer. Must be entered; `records` has what each filter did once it is left.
 
     `feed` and `close` yield bytes or, as their last value, the error that ends the answer.
+    `described` is what `describe` returned, read again.
     """
 
     def __init__(
-        self, filters: AnswerFilters, exchange: Mapping[str, object], event: ResponseHeaders
+        self, filters: AnswerFilters, described: Mapping[str, Any], event: ResponseHeaders
     ) -> None:
         self.records: list[FilterRecord] = []
-        self.id = str(exchange["id"])
-        self.path = str(exchange["path"])
+        self.id: str = described["id"]
+        self.path: str = described["path"]
         self.timeout = filters.timeout
         status = event.headers.get(":status") or ""
         setting = Setting(
             phase=Phase.OUTPUT,
             api=Api(self.path),
-            client=Headers(_pairs(exchange["client"])),
-            ours=_pairs(exchange["ours"]),
-            traceparent=str(exchange["traceparent"]),
+            client=Headers(_pairs(described["client"])),
+            ours=_pairs(described["ours"]),
+            traceparent=described["traceparent"],
             record=self.records.append,
             status=int(status) if status.isdigit() else None,
         )
@@ -124,7 +118,7 @@ class Answering:
     def head(self, length: int | None) -> Mutations:
         """Return how the headers change, for a body of `length` bytes where that is known."""
         if not self._run.changed:
-            return replace(NO_MUTATIONS, set_headers=self._run.tags)
+            return Mutations(self._run.tags)
         if length is None or self._run.streams:
             return Mutations(self._run.tags, (*OF_THE_BYTES, "content-length"))
         size = (("content-length", str(length)),)
@@ -141,5 +135,5 @@ class Answering:
         return {names.METADATA_OUTPUT_FILTERS: labels}
 
 
-def _pairs(value: object) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(text)) for name, text in value) if isinstance(value, list) else ()
+def _pairs(listed: list[list[str]]) -> HeaderPairs:
+    return tuple((name, value) for name, value in listed)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
 import aiohttp
@@ -62,7 +62,7 @@ class Egress:
     async def open(self, call: Call) -> AsyncIterator[Arriving]:
         """Make one call and read its answer as it comes; see `Caller`."""
         target = call.target.name
-        try:
+        with _failures(target):
             async with asyncio.timeout(call.timeout), self._send(call) as response:
                 error = response.headers.get(HEADER_ERROR) if self._via is not None else None
                 if error is not None:
@@ -70,10 +70,6 @@ class Egress:
                     raise CallFailed(f"{target}: {error}")
                 pairs = ((name.lower(), value) for name, value in response.headers.items())
                 yield Arriving(response.status, Headers(tuple(pairs)), _read(response, call))
-        except TimeoutError as error:
-            raise CallFailed(f"{target} did not answer in time", timed_out=True) from error
-        except (aiohttp.ClientError, OSError, zlib.error) as error:
-            raise CallFailed(f"{target}: {type(error).__name__}") from error
 
     def _send(self, call: Call) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = [(name, _as_sent(value)) for name, value in call.headers]
@@ -107,8 +103,21 @@ def _as_sent(text: str) -> str:
 
 async def _read(response: aiohttp.ClientResponse, call: Call) -> AsyncIterator[bytes]:
     size = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > call.max_bytes:
-            raise CallFailed(f"{call.target.name} answered with more than {call.max_bytes} bytes")
-        yield chunk
+    with _failures(call.target.name):
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > call.max_bytes:
+                limit = f"more than {call.max_bytes} bytes"
+                raise CallFailed(f"{call.target.name} answered with {limit}")
+            yield chunk
+
+
+@contextmanager
+def _failures(target: str) -> Iterator[None]:
+    """Raise what can go wrong on the way to a target as `CallFailed`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise CallFailed(f"{target} did not answer in time", timed_out=True) from error
+    except (aiohttp.ClientError, OSError, zlib.error) as error:
+        raise CallFailed(f"{target}: {type(error).__name__}") from error

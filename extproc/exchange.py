@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from extproc import names
 from extproc.budget import Budget
 from extproc.conversation import Api
-from extproc.filters.api import HeaderPairs, Phase
+from extproc.filters.api import Phase
 from extproc.filters.chain import Setting
 from extproc.forwarding import Trail
-from extproc.http import Headers, HttpRequest
+from extproc.http import HeaderPairs, Headers, HttpRequest
 from extproc.plan import FilterRecord, StepRecord
 
 

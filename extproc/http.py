@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+HeaderPairs = tuple[tuple[str, str], ...]
+"""Names in lower case and their values, in order; a name may stand more than once."""
+
 Scalar = str | float | bool
 Metadata = Mapping[str, Scalar]
 """Dynamic metadata for the access log and for other filters of Envoy."""
@@ -21,7 +24,7 @@ class Headers:
     Values are text in latin-1, which keeps every byte (RFC 9110, section 5.5).
     """
 
-    pairs: tuple[tuple[str, str], ...] = ()
+    pairs: HeaderPairs = ()
 
     def get(self, name: str) -> str | None:
         """Return the first value of `name`, or None."""
@@ -61,7 +64,7 @@ class Mutations:
     route again by the new headers.
     """
 
-    set_headers: tuple[tuple[str, str], ...] = ()
+    set_headers: HeaderPairs = ()
     remove_headers: tuple[str, ...] = ()
     body: bytes | None = None
     reroute: bool = False

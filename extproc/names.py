@@ -49,6 +49,10 @@ METADATA_OUTPUT_FILTERS: Final = "output_filters"
 METADATA_EXCHANGE: Final = "exchange"
 """What the filters of an answer need to know of its request; only where there are any."""
 
+ATTRIBUTE_DETAILS: Final = "response.code_details"
+DETAILS_OF_AGENTS: Final = "via_upstream"
+"""Envoy's reason for an answer that it got from an upstream; its own answers have others."""
+
 PATH_CHAT: Final = "/v1/chat/completions"
 PATH_MESSAGES: Final = "/v1/messages"
 PATH_RESPONSES: Final = "/v1/responses"

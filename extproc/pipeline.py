@@ -6,13 +6,14 @@ The only module that knows the stages. Errors leave it as values.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from extproc import names, traceparent
-from extproc.answering import Answering, describe, exchange_id
+from extproc.answering import Answering, describe
 from extproc.apis.api import CODECS, decode
 from extproc.budget import Budget
 from extproc.conversation import Conversation
@@ -77,9 +78,17 @@ class Pipeline:
         return _result(unfinished, exchange, decision)
 
     def answering(self, event: ResponseHeaders) -> Answering | None:
-        """Return what filters an answer, None where nothing does: an error of ours, say."""
-        if event.exchange is None or event.headers.get(names.HEADER_ERROR) is not None:
+        """Return what filters an answer, None where it is none of an agent and passes as it is.
+
+        Raises `UnsupportedGateway` where nobody could say what filters it would need.
+        """
+        if event.details not in {None, names.DETAILS_OF_AGENTS}:
             return None
+        if event.exchange is None:
+            raise UnsupportedGateway(
+                "the gateway must forward the metadata namespace "
+                f"{names.METADATA_NAMESPACE} to the filters of answers"
+            )
         exchange = json.loads(event.exchange)
         listener = self.runtime.listeners.get(exchange["listener"])
         filters = listener.answers.get(exchange["agent"]) if listener is not None else None
@@ -177,9 +186,10 @@ async def _finish(
     filters = listener.answers.get(decision.agent)
     if filters is None or isinstance(answer, Reject):
         return result
-    described = describe(filters, final, decision)
+    exchange_id = secrets.token_hex(8)
+    described = describe(filters, final, decision, exchange_id)
     metadata = {**result.metadata, names.METADATA_EXCHANGE: described}
-    return replace(result, metadata=metadata, exchange=exchange_id(described))
+    return replace(result, metadata=metadata, exchange=exchange_id)
 
 
 def _result(

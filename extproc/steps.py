@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Literal
 
 from extproc import names
 from extproc.apis.answers import UnreadableAnswer
@@ -22,13 +22,10 @@ from extproc.filters.api import Phase
 from extproc.filters.bodies import conversation_reader
 from extproc.filters.chain import Chain
 from extproc.forwarding import forwarded
-from extproc.http import Headers
+from extproc.http import HeaderPairs, Headers
+from extproc.off_loop import off_loop
 from extproc.plan import STEP_GRACE, Decision, StepOutcome, StepRecord, longest_steps
 from extproc.spans import Attributes, Span, Tracer
-
-_LARGE: Final = 256 * 2**10
-
-HeaderPairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +123,11 @@ class _Run:
     async def _beside(self, index: int, conversation: Conversation) -> AgentAnswer | None:
         """Call an agent while others are called: edits of its filters are for it alone."""
         own = self.exchange.forked()
-        conversation, exchange = await self.filtered(index, conversation, own)
-        self.exchange.budget.shrink(own.budget.left)
-        return await self._step(index, conversation, exchange)
+        try:
+            conversation, exchange = await self.filtered(index, conversation, own)
+            return await self._step(index, conversation, exchange)
+        finally:
+            self.exchange.budget.shrink(own.budget.left)
 
     @property
     def _earlier(self) -> Sequence[str]:
@@ -180,7 +179,7 @@ class _Run:
             return response.status, None
         body = await self._filtered_answer(index, exchange, response)
         try:
-            text = await _read(Api(self.exchange.request.path), body)
+            text = await off_loop(len(body), read_answer, Api(self.exchange.request.path), body)
         except UnreadableAnswer:
             return response.status, None
         return response.status, AgentAnswer(agent, text)
@@ -212,13 +211,6 @@ class _Run:
                 *exchange.tags,
             ),
         )
-
-
-async def _read(api: Api, body: bytes) -> str:
-    # A large answer takes a while to read: other requests must not wait for it.
-    if len(body) > _LARGE:
-        return await asyncio.to_thread(read_answer, api, body)
-    return read_answer(api, body)
 
 
 def step_headers(decision: Decision, index: int) -> HeaderPairs:

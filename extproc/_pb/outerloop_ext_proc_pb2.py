@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18outerloop_ext_proc.proto\x12\x12outerloop.ext_proc\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x92\x01\n\x15ProtocolConfiguration\x12;\n\x11request_body_mode\x18\x01 \x01(\x0e\x32 .outerloop.ext_proc.BodySendMode\x12<\n\x12response_body_mode\x18\x02 \x01(\x0e\x32 .outerloop.ext_proc.BodySendMode\"<\n\x0bHeaderValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x11\n\traw_value\x18\x03 \x01(\x0c\"=\n\tHeaderMap\x12\x30\n\x07headers\x18\x01 \x03(\x0b\x32\x1f.outerloop.ext_proc.HeaderValue\"T\n\x0bHttpHeaders\x12.\n\x07headers\x18\x01 \x01(\x0b\x32\x1d.outerloop.ext_proc.HeaderMap\x12\x15\n\rend_of_stream\x18\x03 \x01(\x08\"/\n\x08HttpBody\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x15\n\rend_of_stream\x18\x02 \x01(\x08\"?\n\x0cHttpTrailers\x12/\n\x08trailers\x18\x01 \x01(\x0b\x32\x1d.outerloop.ext_proc.HeaderMap\"\xa5\x01\n\x08Metadata\x12I\n\x0f\x66ilter_metadata\x18\x01 \x03(\x0b\x32\x30.outerloop.ext_proc.Metadata.FilterMetadataEntry\x1aN\n\x13\x46ilterMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"\xfd\x03\n\x11ProcessingRequest\x12:\n\x0frequest_headers\x18\x02 \x01(\x0b\x32\x1f.outerloop.ext_proc.HttpHeadersH\x00\x12;\n\x10response_headers\x18\x03 \x01(\x0b\x32\x1f.outerloop.ext_proc.HttpHeadersH\x00\x12\x34\n\x0crequest_body\x18\x04 \x01(\x0b\x32\x1c.outerloop.ext_proc.HttpBodyH\x00\x12\x35\n\rresponse_body\x18\x05 \x01(\x0b\x32\x1c.outerloop.ext_proc.HttpBodyH\x00\x12<\n\x10request_trailers\x18\x06 \x01(\x0b\x32 .outerloop.ext_proc.HttpTrailersH\x00\x12=\n\x11response_trailers\x18\x07 \x01(\x0b\x32 .outerloop.ext_proc.HttpTrailersH\x00\x12\x36\n\x10metadata_context\x18\x08 \x01(\x0b\x32\x1c.outerloop.ext_proc.Metadata\x12\x42\n\x0fprotocol_config\x18\x0b \x01(\x0b\x32).outerloop.ext_proc.ProtocolConfigurationB\t\n\x07request\"\x83\x01\n\x11HeaderValueOption\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1f.outerloop.ext_proc.HeaderValue\x12=\n\rappend_action\x18\x03 \x01(\x0e\x32&.outerloop.ext_proc.HeaderAppendAction\"d\n\x0eHeaderMutation\x12:\n\x0bset_headers\x18\x01 \x03(\x0b\x32%.outerloop.ext_proc.HeaderValueOption\x12\x16\n\x0eremove_headers\x18\x02 \x03(\t\";\n\x14StreamedBodyResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x15\n\rend_of_stream\x18\x02 \x01(\x08\"q\n\x0c\x42odyMutation\x12\x0e\n\x04\x62ody\x18\x01 \x01(\x0cH\x00\x12\x45\n\x11streamed_response\x18\x03 \x01(\x0b\x32(.outerloop.ext_proc.StreamedBodyResponseH\x00\x42\n\n\x08mutation\"\xa1\x01\n\x0e\x43ommonResponse\x12;\n\x0fheader_mutation\x18\x02 \x01(\x0b\x32\".outerloop.ext_proc.HeaderMutation\x12\x37\n\rbody_mutation\x18\x03 \x01(\x0b\x32 .outerloop.ext_proc.BodyMutation\x12\x19\n\x11\x63lear_route_cache\x18\x05 \x01(\x08\"G\n\x0fHeadersResponse\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32\".outerloop.ext_proc.CommonResponse\"D\n\x0c\x42odyResponse\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32\".outerloop.ext_proc.CommonResponse\"O\n\x10TrailersResponse\x12;\n\x0fheader_mutation\x18\x01 \x01(\x0b\x32\".outerloop.ext_proc.HeaderMutation\"\x1a\n\nHttpStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\"\x97\x01\n\x11ImmediateResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x1e.outerloop.ext_proc.HttpStatus\x12\x33\n\x07headers\x18\x02 \x01(\x0b\x32\".outerloop.ext_proc.HeaderMutation\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x0f\n\x07\x64\x65tails\x18\x05 \x01(\t\"\xd0\x04\n\x12ProcessingResponse\x12>\n\x0frequest_headers\x18\x01 \x01(\x0b\x32#.outerloop.ext_proc.HeadersResponseH\x00\x12?\n\x10response_headers\x18\x02 \x01(\x0b\x32#.outerloop.ext_proc.HeadersResponseH\x00\x12\x38\n\x0crequest_body\x18\x03 \x01(\x0b\x32 .outerloop.ext_proc.BodyResponseH\x00\x12\x39\n\rresponse_body\x18\x04 \x01(\x0b\x32 .outerloop.ext_proc.BodyResponseH\x00\x12@\n\x10request_trailers\x18\x05 \x01(\x0b\x32$.outerloop.ext_proc.TrailersResponseH\x00\x12\x41\n\x11response_trailers\x18\x06 \x01(\x0b\x32$.outerloop.ext_proc.TrailersResponseH\x00\x12\x43\n\x12immediate_response\x18\x07 \x01(\x0b\x32%.outerloop.ext_proc.ImmediateResponseH\x00\x12\x31\n\x10\x64ynamic_metadata\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12;\n\x18override_message_timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\n\n\x08response*n\n\x0c\x42odySendMode\x12\x08\n\x04NONE\x10\x00\x12\x0c\n\x08STREAMED\x10\x01\x12\x0c\n\x08\x42UFFERED\x10\x02\x12\x14\n\x10\x42UFFERED_PARTIAL\x10\x03\x12\x18\n\x14\x46ULL_DUPLEX_STREAMED\x10\x04\x12\x08\n\x04GRPC\x10\x05*}\n\x12HeaderAppendAction\x12\x1b\n\x17\x41PPEND_IF_EXISTS_OR_ADD\x10\x00\x12\x11\n\rADD_IF_ABSENT\x10\x01\x12\x1e\n\x1aOVERWRITE_IF_EXISTS_OR_ADD\x10\x02\x12\x17\n\x13OVERWRITE_IF_EXISTS\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18outerloop_ext_proc.proto\x12\x12outerloop.ext_proc\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x92\x01\n\x15ProtocolConfiguration\x12;\n\x11request_body_mode\x18\x01 \x01(\x0e\x32 .outerloop.ext_proc.BodySendMode\x12<\n\x12response_body_mode\x18\x02 \x01(\x0e\x32 .outerloop.ext_proc.BodySendMode\"<\n\x0bHeaderValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x11\n\traw_value\x18\x03 \x01(\x0c\"=\n\tHeaderMap\x12\x30\n\x07headers\x18\x01 \x03(\x0b\x32\x1f.outerloop.ext_proc.HeaderValue\"T\n\x0bHttpHeaders\x12.\n\x07headers\x18\x01 \x01(\x0b\x32\x1d.outerloop.ext_proc.HeaderMap\x12\x15\n\rend_of_stream\x18\x03 \x01(\x08\"/\n\x08HttpBody\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x15\n\rend_of_stream\x18\x02 \x01(\x08\"?\n\x0cHttpTrailers\x12/\n\x08trailers\x18\x01 \x01(\x0b\x32\x1d.outerloop.ext_proc.HeaderMap\"\xa5\x01\n\x08Metadata\x12I\n\x0f\x66ilter_metadata\x18\x01 \x03(\x0b\x32\x30.outerloop.ext_proc.Metadata.FilterMetadataEntry\x1aN\n\x13\x46ilterMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"\x94\x05\n\x11ProcessingRequest\x12:\n\x0frequest_headers\x18\x02 \x01(\x0b\x32\x1f.outerloop.ext_proc.HttpHeadersH\x00\x12;\n\x10response_headers\x18\x03 \x01(\x0b\x32\x1f.outerloop.ext_proc.HttpHeadersH\x00\x12\x34\n\x0crequest_body\x18\x04 \x01(\x0b\x32\x1c.outerloop.ext_proc.HttpBodyH\x00\x12\x35\n\rresponse_body\x18\x05 \x01(\x0b\x32\x1c.outerloop.ext_proc.HttpBodyH\x00\x12<\n\x10request_trailers\x18\x06 \x01(\x0b\x32 .outerloop.ext_proc.HttpTrailersH\x00\x12=\n\x11response_trailers\x18\x07 \x01(\x0b\x32 .outerloop.ext_proc.HttpTrailersH\x00\x12\x36\n\x10metadata_context\x18\x08 \x01(\x0b\x32\x1c.outerloop.ext_proc.Metadata\x12I\n\nattributes\x18\t \x03(\x0b\x32\x35.outerloop.ext_proc.ProcessingRequest.AttributesEntry\x12\x42\n\x0fprotocol_config\x18\x0b \x01(\x0b\x32).outerloop.ext_proc.ProtocolConfiguration\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\x42\t\n\x07request\"\x83\x01\n\x11HeaderValueOption\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1f.outerloop.ext_proc.HeaderValue\x12=\n\rappend_action\x18\x03 \x01(\x0e\x32&.outerloop.ext_proc.HeaderAppendAction\"d\n\x0eHeaderMutation\x12:\n\x0bset_headers\x18\x01 \x03(\x0b\x32%.outerloop.ext_proc.HeaderValueOption\x12\x16\n\x0eremove_headers\x18\x02 \x03(\t\";\n\x14StreamedBodyResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x15\n\rend_of_stream\x18\x02 \x01(\x08\"q\n\x0c\x42odyMutation\x12\x0e\n\x04\x62ody\x18\x01 \x01(\x0cH\x00\x12\x45\n\x11streamed_response\x18\x03 \x01(\x0b\x32(.outerloop.ext_proc.StreamedBodyResponseH\x00\x42\n\n\x08mutation\"\xa1\x01\n\x0e\x43ommonResponse\x12;\n\x0fheader_mutation\x18\x02 \x01(\x0b\x32\".outerloop.ext_proc.HeaderMutation\x12\x37\n\rbody_mutation\x18\x03 \x01(\x0b\x32 .outerloop.ext_proc.BodyMutation\x12\x19\n\x11\x63lear_route_cache\x18\x05 \x01(\x08\"G\n\x0fHeadersResponse\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32\".outerloop.ext_proc.CommonResponse\"D\n\x0c\x42odyResponse\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32\".outerloop.ext_proc.CommonResponse\"O\n\x10TrailersResponse\x12;\n\x0fheader_mutation\x18\x01 \x01(\x0b\x32\".outerloop.ext_proc.HeaderMutation\"\x1a\n\nHttpStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\"\x97\x01\n\x11ImmediateResponse\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x1e.outerloop.ext_proc.HttpStatus\x12\x33\n\x07headers\x18\x02 \x01(\x0b\x32\".outerloop.ext_proc.HeaderMutation\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x0f\n\x07\x64\x65tails\x18\x05 \x01(\t\"\xd0\x04\n\x12ProcessingResponse\x12>\n\x0frequest_headers\x18\x01 \x01(\x0b\x32#.outerloop.ext_proc.HeadersResponseH\x00\x12?\n\x10response_headers\x18\x02 \x01(\x0b\x32#.outerloop.ext_proc.HeadersResponseH\x00\x12\x38\n\x0crequest_body\x18\x03 \x01(\x0b\x32 .outerloop.ext_proc.BodyResponseH\x00\x12\x39\n\rresponse_body\x18\x04 \x01(\x0b\x32 .outerloop.ext_proc.BodyResponseH\x00\x12@\n\x10request_trailers\x18\x05 \x01(\x0b\x32$.outerloop.ext_proc.TrailersResponseH\x00\x12\x41\n\x11response_trailers\x18\x06 \x01(\x0b\x32$.outerloop.ext_proc.TrailersResponseH\x00\x12\x43\n\x12immediate_response\x18\x07 \x01(\x0b\x32%.outerloop.ext_proc.ImmediateResponseH\x00\x12\x31\n\x10\x64ynamic_metadata\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12;\n\x18override_message_timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\n\n\x08response*n\n\x0c\x42odySendMode\x12\x08\n\x04NONE\x10\x00\x12\x0c\n\x08STREAMED\x10\x01\x12\x0c\n\x08\x42UFFERED\x10\x02\x12\x14\n\x10\x42UFFERED_PARTIAL\x10\x03\x12\x18\n\x14\x46ULL_DUPLEX_STREAMED\x10\x04\x12\x08\n\x04GRPC\x10\x05*}\n\x12HeaderAppendAction\x12\x1b\n\x17\x41PPEND_IF_EXISTS_OR_ADD\x10\x00\x12\x11\n\rADD_IF_ABSENT\x10\x01\x12\x1e\n\x1aOVERWRITE_IF_EXISTS_OR_ADD\x10\x02\x12\x17\n\x13OVERWRITE_IF_EXISTS\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_METADATA_FILTERMETADATAENTRY']._loaded_options = None
   _globals['_METADATA_FILTERMETADATAENTRY']._serialized_options = b'8\001'
-  _globals['_BODYSENDMODE']._serialized_start=2841
-  _globals['_BODYSENDMODE']._serialized_end=2951
-  _globals['_HEADERAPPENDACTION']._serialized_start=2953
-  _globals['_HEADERAPPENDACTION']._serialized_end=3078
+  _globals['_PROCESSINGREQUEST_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_PROCESSINGREQUEST_ATTRIBUTESENTRY']._serialized_options = b'8\001'
+  _globals['_BODYSENDMODE']._serialized_start=2992
+  _globals['_BODYSENDMODE']._serialized_end=3102
+  _globals['_HEADERAPPENDACTION']._serialized_start=3104
+  _globals['_HEADERAPPENDACTION']._serialized_end=3229
   _globals['_PROTOCOLCONFIGURATION']._serialized_start=111
   _globals['_PROTOCOLCONFIGURATION']._serialized_end=257
   _globals['_HEADERVALUE']._serialized_start=259
@@ -56,27 +58,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_METADATA_FILTERMETADATAENTRY']._serialized_start=672
   _globals['_METADATA_FILTERMETADATAENTRY']._serialized_end=750
   _globals['_PROCESSINGREQUEST']._serialized_start=753
-  _globals['_PROCESSINGREQUEST']._serialized_end=1262
-  _globals['_HEADERVALUEOPTION']._serialized_start=1265
-  _globals['_HEADERVALUEOPTION']._serialized_end=1396
-  _globals['_HEADERMUTATION']._serialized_start=1398
-  _globals['_HEADERMUTATION']._serialized_end=1498
-  _globals['_STREAMEDBODYRESPONSE']._serialized_start=1500
-  _globals['_STREAMEDBODYRESPONSE']._serialized_end=1559
-  _globals['_BODYMUTATION']._serialized_start=1561
-  _globals['_BODYMUTATION']._serialized_end=1674
-  _globals['_COMMONRESPONSE']._serialized_start=1677
-  _globals['_COMMONRESPONSE']._serialized_end=1838
-  _globals['_HEADERSRESPONSE']._serialized_start=1840
-  _globals['_HEADERSRESPONSE']._serialized_end=1911
-  _globals['_BODYRESPONSE']._serialized_start=1913
-  _globals['_BODYRESPONSE']._serialized_end=1981
-  _globals['_TRAILERSRESPONSE']._serialized_start=1983
-  _globals['_TRAILERSRESPONSE']._serialized_end=2062
-  _globals['_HTTPSTATUS']._serialized_start=2064
-  _globals['_HTTPSTATUS']._serialized_end=2090
-  _globals['_IMMEDIATERESPONSE']._serialized_start=2093
-  _globals['_IMMEDIATERESPONSE']._serialized_end=2244
-  _globals['_PROCESSINGRESPONSE']._serialized_start=2247
-  _globals['_PROCESSINGRESPONSE']._serialized_end=2839
+  _globals['_PROCESSINGREQUEST']._serialized_end=1413
+  _globals['_PROCESSINGREQUEST_ATTRIBUTESENTRY']._serialized_start=1328
+  _globals['_PROCESSINGREQUEST_ATTRIBUTESENTRY']._serialized_end=1402
+  _globals['_HEADERVALUEOPTION']._serialized_start=1416
+  _globals['_HEADERVALUEOPTION']._serialized_end=1547
+  _globals['_HEADERMUTATION']._serialized_start=1549
+  _globals['_HEADERMUTATION']._serialized_end=1649
+  _globals['_STREAMEDBODYRESPONSE']._serialized_start=1651
+  _globals['_STREAMEDBODYRESPONSE']._serialized_end=1710
+  _globals['_BODYMUTATION']._serialized_start=1712
+  _globals['_BODYMUTATION']._serialized_end=1825
+  _globals['_COMMONRESPONSE']._serialized_start=1828
+  _globals['_COMMONRESPONSE']._serialized_end=1989
+  _globals['_HEADERSRESPONSE']._serialized_start=1991
+  _globals['_HEADERSRESPONSE']._serialized_end=2062
+  _globals['_BODYRESPONSE']._serialized_start=2064
+  _globals['_BODYRESPONSE']._serialized_end=2132
+  _globals['_TRAILERSRESPONSE']._serialized_start=2134
+  _globals['_TRAILERSRESPONSE']._serialized_end=2213
+  _globals['_HTTPSTATUS']._serialized_start=2215
+  _globals['_HTTPSTATUS']._serialized_end=2241
+  _globals['_IMMEDIATERESPONSE']._serialized_start=2244
+  _globals['_IMMEDIATERESPONSE']._serialized_end=2395
+  _globals['_PROCESSINGRESPONSE']._serialized_start=2398
+  _globals['_PROCESSINGRESPONSE']._serialized_end=2990
 # @@protoc_insertion_point(module_scope)

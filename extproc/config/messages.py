@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
@@ -53,13 +54,29 @@ def explain(tree: Node, error: ErrorDetails, file: str) -> Fault:
         return _missing(node, str(error["loc"][-1]), file)
     if error["type"] == "extra_forbidden":
         return _unknown_key(node, file)
-    context: dict[str, Any] = error.get("ctx", {})
     if error["type"] == "literal_error":
-        words = f"must be one of {context['expected']}{_near_literal(location, node)}"
+        words = f"must be one of {error['ctx']['expected']}{_near_literal(location, node)}"
     else:
-        words = _WORDS.get(error["type"], error["msg"]).format_map(context)
+        words = _plain(error)
     is_key = error["loc"][-1:] == ("[key]",)
     return node.fault(file, f"{path_text(node.path)}: {words}", at_key=is_key)
+
+
+def in_words(error: ErrorDetails, known: Iterable[str]) -> str:
+    """Say what pydantic found where no tree of ours is at hand; `known` are the keys there."""
+    key = str(error["loc"][-1]) if error["loc"] else ""
+    if error["type"] == "missing":
+        return f"the key {key!r} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{did_you_mean(key, known)}"
+    if error["type"] == "literal_error":
+        return f"must be one of {error['ctx']['expected']}"
+    return _plain(error)
+
+
+def _plain(error: ErrorDetails) -> str:
+    context: dict[str, Any] = error.get("ctx", {})
+    return _WORDS.get(error["type"], error["msg"]).format_map(context)
 
 
 def _missing(node: Node, key: str, file: str) -> Fault:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from extproc.config.checks.agents import check_agents
-from extproc.config.checks.filters import check_filters, one_way
+from extproc.config.checks.filters import check_filters, working_phases
 from extproc.config.checks.finding import Finding
 from extproc.config.checks.listeners import Ids, check_listeners
 from extproc.config.checks.orchestrator import check_orchestrator
@@ -111,7 +111,7 @@ def _findings(
     yield from check_agents(config, tree, agents)
     yield from check_filters(config)
     yield from check_orchestrator(config)
-    yield from check_listeners(config, tree, Ids(agents, disabled, filters, one_way(config)))
+    yield from check_listeners(config, tree, Ids(agents, disabled, filters, working_phases(config)))
     yield from check_tracing(config)
 
 

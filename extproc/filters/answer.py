@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from typing import Final, Self
 
 from extproc.apis.sse import EventSplitter, EventTooLarge
-from extproc.filters.api import FilterError, Form, HeaderPairs
+from extproc.filters.api import FilterError, Form
 from extproc.filters.bodies import read_events, read_object
 from extproc.filters.chain import Chain, Setting, Visit
 from extproc.filters.inflate import Inflater
 from extproc.filters.stream import StreamRun
-from extproc.http import Headers
+from extproc.http import HeaderPairs, Headers
+from extproc.off_loop import off_loop
 
 _EVENTS: Final = "text/event-stream"
-_LARGE: Final = 256 * 2**10
 OF_THE_BYTES: Final = ("content-encoding", "etag", "content-md5", "digest", "repr-digest")
 """Headers that speak of the very bytes: false once these are others. (`content-length` is set.)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """What an answer has become so far. `tags` are headers for the client."""
-
-    changed: bool
-    tags: HeaderPairs = ()
 
 
 class AnswerRun(AbstractContextManager["AnswerRun"]):
@@ -132,7 +122,7 @@ class AnswerRun(AbstractContextManager["AnswerRun"]):
 
     async def _run(self, body: bytes) -> bytes | None:
         """Put a whole body through the chain; None where nobody changed it."""
-        form = await _beside(body, _form)
+        form = await off_loop(len(body), _form, body)
         if form is Form.EVENTS:
             # Sent under another content type, or none.
             with StreamRun(self._chain, self._setting) as stream:
@@ -179,8 +169,3 @@ def _form(body: bytes) -> Form:
     except FilterError:
         return Form.OTHER
     return Form.EVENTS if any(event.data is not None for event in events) else Form.OTHER
-
-
-async def _beside(body: bytes, work: Callable[[bytes], Form]) -> Form:
-    # A large answer takes a while to read: other requests must not wait for it.
-    return await asyncio.to_thread(work, body) if len(body) > _LARGE else work(body)

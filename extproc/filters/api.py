@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
 from extproc.conversation import Api
-
-HeaderPairs = tuple[tuple[str, str], ...]
+from extproc.http import HeaderPairs
 
 REFUSED: Final = 403
 """Status of a refusal that names none."""

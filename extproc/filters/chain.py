@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Final, Generic, Self, TypeVar
@@ -21,12 +21,11 @@ from extproc.filters.api import (
     Filter,
     FilterError,
     Form,
-    HeaderPairs,
     Phase,
     Subject,
     Verdict,
 )
-from extproc.http import Headers
+from extproc.http import HeaderPairs, Headers
 from extproc.plan import FilterOutcome, FilterRecord
 from extproc.spans import Span, Tracer
 
@@ -245,8 +244,3 @@ class Visit(AbstractContextManager["Visit"]):
 
 _MOST_NOTES: Final = 8
 """A stream may have many events, and each its own note."""
-
-
-def join(chains: Sequence[Chain], tracer: Tracer) -> Chain:
-    """Return chains one after the other as one."""
-    return Chain(tuple(link for chain in chains for link in chain.links), tracer)

@@ -24,11 +24,6 @@ class Inflater:
         self._wbits = _WBITS[coded[0]] if coded else None
         self._inflate = self._new()
 
-    @property
-    def plain(self) -> bool:
-        """True where the body is as it is."""
-        return self._wbits is None
-
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what the next bytes hold, in pieces of bounded size."""
         try:

@@ -22,8 +22,9 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
 
 from extproc.calls import Arriving, Call, CallFailed, Opener, Target
-from extproc.filters.api import KEEP, Change, Deny, FilterError, Form, HeaderPairs, Subject, Verdict
+from extproc.filters.api import KEEP, Change, Deny, FilterError, Form, Subject, Verdict
 from extproc.filters.replies import refusal_text
+from extproc.http import HeaderPairs
 
 _REFUSED: Final = 400
 _CLOSE: Final = 2.0
@@ -33,10 +34,8 @@ _MOST_PAGES: Final = 16
 _SESSION_LOST: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
 """What servers answer under a session that they do not know (any more)."""
 _SESSION_ID: Final = "mcp-session-id"
-_PASSED_ON: Final = frozenset(
-    {"accept", "content-type", "last-event-id", _SESSION_ID, "mcp-protocol-version"}
-)
-_MCP_HEADERS: Final = "mcp-"
+_OF_THE_PROTOCOL: Final = ("accept", "content-type", "mcp-")
+"""How the names of the headers begin that the SDK sets for the server."""
 
 
 @dataclass(slots=True)
@@ -104,7 +103,9 @@ class McpFilter(AbstractAsyncContextManager["McpFilter"]):
         _EXCHANGE.set(exchange)
         try:
             return await session.call(self._tool, {"body": body, "path": path})
-        except (MCPError, RuntimeError, ValueError) as error:
+        except FilterError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK's own, and those of its libraries
             if exchange.lost:
                 session.close()
                 return None
@@ -249,9 +250,7 @@ class _Transport(httpx2.AsyncBaseTransport):
             return httpx2.Response(HTTPStatus.METHOD_NOT_ALLOWED)
         exchange = _EXCHANGE.get() or _Exchange()
         sent = tuple(
-            (name, value)
-            for name, value in request.headers.items()
-            if name in _PASSED_ON or name.startswith(_MCP_HEADERS)
+            pair for pair in request.headers.items() if pair[0].startswith(_OF_THE_PROTOCOL)
         )
         call = Call(
             target=self._target,

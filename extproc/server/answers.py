@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import grpc.aio
 
 from extproc.answering import Answering
 from extproc.errors import Reject
-from extproc.http import NO_METADATA, NO_MUTATIONS
+from extproc.http import NO_MUTATIONS
 from extproc.recording import Recorder
 from extproc.server.wire import decode, encode
 from extproc.stream.answer import AnswerCommand, AnswerMachine
@@ -18,10 +17,8 @@ from extproc.stream.commands import Chunk, Reply, Slot
 from extproc.stream.events import Event, ResponseBody, ResponseHeaders, ResponseTrailers
 from extproc.stream.machine import ProtocolViolation
 
-Read = Callable[[float], Awaitable[Event | None]]
-
-_PASSING: Final = 3600.0
-"""Seconds between two messages of an answer that nobody filters: Envoy has its own limits."""
+_OF_ENVOY: Final = 60.0
+"""Seconds between two messages of an answer that is Envoy's own, and so there already."""
 
 
 class AnswerStream:
@@ -91,29 +88,23 @@ class AnswerStream:
             await self._context.write(encode(command))
 
 
-async def pass_on(context: Any, first: ResponseHeaders, *, duplex: bool) -> None:  # noqa: ANN401 - grpc is untyped
+async def pass_on(context: Any, first: ResponseHeaders) -> None:  # noqa: ANN401 - grpc is untyped
     """Give every message of an answer back as it came."""
-    event: Event | None = first
-    while event is not None:
-        command, last = _echo(event, duplex=duplex)
-        await context.write(encode(command))
-        if last:
-            return
-        event = await read(context, _PASSING)
-
-
-def _echo(event: Event, *, duplex: bool) -> tuple[AnswerCommand, bool]:
-    match event:
-        case ResponseHeaders():
-            return Reply(Slot.RESPONSE_HEADERS), event.end_of_stream
-        case ResponseBody(body, end) if duplex:
-            return Chunk(body, end, NO_METADATA), end
-        case ResponseBody():
-            return Reply(Slot.RESPONSE_BODY), event.end_of_stream
-        case ResponseTrailers():
-            return Reply(Slot.RESPONSE_TRAILERS), True
-        case _:
-            raise ProtocolViolation(f"{type(event).__name__} in an answer")
+    await context.write(encode(Reply(Slot.RESPONSE_HEADERS)))
+    ended = first.end_of_stream
+    while not ended:
+        event = await read(context, _OF_ENVOY)
+        match event:
+            case ResponseBody(body, end):
+                await context.write(encode(Chunk(body, end)))
+                ended = end
+            case ResponseTrailers():
+                await context.write(encode(Reply(Slot.RESPONSE_TRAILERS)))
+                ended = True
+            case None:
+                ended = True
+            case _:
+                raise ProtocolViolation(f"{type(event).__name__} in an answer")
 
 
 async def read(context: Any, patience: float) -> Event | None:  # noqa: ANN401 - grpc is untyped

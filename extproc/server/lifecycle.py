@@ -10,6 +10,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from extproc.config.model.root import Limits
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
 from extproc.recording import Recorder
@@ -23,7 +24,7 @@ class Server:
     def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
         self._servicer = Servicer(pipeline, recorder)
         self._health = health_aio.HealthServicer()
-        self._server = grpc.aio.server(options=_options(pipeline.runtime.limits.max_request_bytes))
+        self._server = grpc.aio.server(options=_options(pipeline.runtime.limits))
         handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
@@ -52,8 +53,9 @@ class Server:
         await self._server.stop(grace)
 
 
-def _options(max_request_bytes: int) -> Sequence[tuple[str, int]]:
-    largest = max_request_bytes + MAX_MESSAGE_OVERHEAD
+def _options(limits: Limits) -> Sequence[tuple[str, int]]:
+    # A whole answer goes back in one message.
+    largest = max(limits.max_request_bytes, limits.max_response_bytes) + MAX_MESSAGE_OVERHEAD
     return (
         ("grpc.max_receive_message_length", largest),
         ("grpc.max_send_message_length", largest),

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 import grpc.aio
 
+from extproc.errors import UnsupportedGateway
 from extproc.names import HEADER_REQUEST_ID
 from extproc.pipeline import Pipeline
 from extproc.recording import Record, Recorder, outcome_of
 from extproc.server.answers import AnswerStream, pass_on, read
 from extproc.server.wire import MalformedMessage, encode
 from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
-from extproc.stream.events import Decided, ResponseHeaders, Result, Screened, Unfinished
+from extproc.stream.events import (
+    BodyMode,
+    Decided,
+    ResponseHeaders,
+    Result,
+    Screened,
+    Unfinished,
+)
 from extproc.stream.machine import ProtocolViolation, StreamMachine
 
 log = logging.getLogger(__name__)
+
+_OF_ANSWERS: Final = BodyMode.FULL_DUPLEX_STREAMED
+"""How the filter of answers sends them; in any other mode they only pass by."""
 
 
 class Servicer:
@@ -49,7 +60,7 @@ class _Stream:
 
     async def serve(self) -> None:
         event = await read(self._context, self._patience)
-        if isinstance(event, ResponseHeaders):
+        if isinstance(event, ResponseHeaders) and event.body_mode is _OF_ANSWERS:
             await self._serve_answer(event)
             return
         while event is not None:
@@ -60,9 +71,14 @@ class _Stream:
             event = await read(self._context, self._patience)
 
     async def _serve_answer(self, first: ResponseHeaders) -> None:
-        answering = self._pipeline.answering(first)
+        try:
+            answering = self._pipeline.answering(first)
+        except UnsupportedGateway as error:
+            log.warning("%s", error.message)
+            await self._context.write(encode(Respond(error.reject(), "")))
+            return
         if answering is None:
-            await pass_on(self._context, first, duplex=first.exchange is not None)
+            await pass_on(self._context, first)
         else:
             await AnswerStream(answering, self._recorder, self._context).serve(first)
 

@@ -5,7 +5,7 @@ The only module that touches generated code, and the only place an ImmediateResp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -16,7 +16,12 @@ from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.apis.errors import error_body
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS, Headers, Metadata, Mutations
-from extproc.names import HEADER_ERROR, METADATA_EXCHANGE, METADATA_NAMESPACE
+from extproc.names import (
+    ATTRIBUTE_DETAILS,
+    HEADER_ERROR,
+    METADATA_EXCHANGE,
+    METADATA_NAMESPACE,
+)
 from extproc.stream.commands import Chunk, Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
@@ -71,16 +76,31 @@ _PLAIN_EVENTS: Final[Mapping[str | None, Callable[[], Event]]] = MappingProxyTyp
 
 def _request_headers(message: pb.ProcessingRequest) -> RequestHeaders:
     sent = message.request_headers
-    return RequestHeaders(_headers(sent), sent.end_of_stream, _body_mode(message))
+    mode = _body_mode(message, "request_body_mode")
+    return RequestHeaders(_headers(sent), sent.end_of_stream, mode)
 
 
 def _response_headers(message: pb.ProcessingRequest) -> ResponseHeaders:
     sent = message.response_headers
-    ours = message.metadata_context.filter_metadata
-    exchange = None
-    if METADATA_NAMESPACE in ours and METADATA_EXCHANGE in ours[METADATA_NAMESPACE].fields:
-        exchange = ours[METADATA_NAMESPACE].fields[METADATA_EXCHANGE].string_value
-    return ResponseHeaders(_headers(sent), sent.end_of_stream, exchange)
+    return ResponseHeaders(
+        headers=_headers(sent),
+        end_of_stream=sent.end_of_stream,
+        body_mode=_body_mode(message, "response_body_mode"),
+        details=_text(message.attributes.values(), ATTRIBUTE_DETAILS),
+        exchange=_text(
+            (
+                struct
+                for name, struct in message.metadata_context.filter_metadata.items()
+                if name == METADATA_NAMESPACE
+            ),
+            METADATA_EXCHANGE,
+        ),
+    )
+
+
+def _text(structs: Iterable[Struct], name: str) -> str | None:
+    """Return the text under a name in the first struct that has it."""
+    return next((each.fields[name].string_value for each in structs if name in each.fields), None)
 
 
 def _headers(sent: pb.HttpHeaders) -> Headers:
@@ -92,13 +112,13 @@ def _headers(sent: pb.HttpHeaders) -> Headers:
     )
 
 
-def _body_mode(message: pb.ProcessingRequest) -> BodyMode | None:
+def _body_mode(message: pb.ProcessingRequest, name: str) -> BodyMode | None:
     if not message.HasField("protocol_config"):
         return None
     try:
-        return BodyMode(message.protocol_config.request_body_mode)
+        return BodyMode(getattr(message.protocol_config, name))
     except ValueError as error:
-        raise MalformedMessage("a request_body_mode that is not known") from error
+        raise MalformedMessage(f"a {name} that is not known") from error
 
 
 def encode(command: Reply | Respond | Finish | Chunk) -> bytes:

@@ -47,12 +47,15 @@ class RequestTrailers:
 class ResponseHeaders:
     """Response headers: of an answer to be filtered, or of another filter's that only pass by.
 
-    `exchange` is what the request's side left for the filters of its answer, None where there is
-    nothing to filter.
+    `body_mode` is what Envoy announced for the response's body, None where it did not. `details` is
+    Envoy's reason for the answer, and `exchange` what the request's side left for the filters of
+    its answer; None where the gateway does not send them.
     """
 
     headers: Headers = field(default_factory=Headers)
     end_of_stream: bool = False
+    body_mode: BodyMode | None = None
+    details: str | None = None
     exchange: str | None = None
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from extproc.answering import AnswerFilters, Answering, describe, exchange_id
+from extproc.answering import AnswerFilters, Answering, describe
 from extproc.budget import Budget
 from extproc.errors import Reject
 from extproc.exchange import Exchange
@@ -42,9 +42,9 @@ def filters(judge: Judge) -> AnswerFilters:
 
 
 def begin(judge: Judge, content_type: str = "application/json") -> Answering:
-    described = describe(filters(judge), Exchange(REQUEST, TRAIL, Budget(1)), DECISION)
+    described = describe(filters(judge), Exchange(REQUEST, TRAIL, Budget(1)), DECISION, "some-id")
     exchange: dict[str, Any] = json.loads(described)
-    assert exchange["id"] == exchange_id(described)
+    assert exchange["id"] == "some-id"
     headers = Headers(((":status", "200"), ("content-type", content_type)))
     return Answering(filters(judge), exchange, ResponseHeaders(headers))
 

@@ -20,6 +20,7 @@ LAYERS = (
             "extproc.calls",
             "extproc.forwarding",
             "extproc.names",
+            "extproc.off_loop",
             "extproc.origin",
             "extproc.budget",
             "extproc.errors",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from extproc.config.checks.finding import Finding, repeated
 from extproc.config.faults import Location, did_you_mean
+from extproc.config.messages import in_words
 from extproc.config.model.filters import Filter
 from extproc.config.model.root import Config
 from extproc.plugins import PluginError, load_plugin, options_model, phases, plugin_names
@@ -41,7 +42,7 @@ def check_filters(config: Config) -> Iterator[Finding]:
             yield from _plugin(each, each.use, ("filters", index))
 
 
-def one_way(config: Config) -> dict[str, frozenset[str]]:
+def working_phases(config: Config) -> dict[str, frozenset[str]]:
     """Return in which phases filters work, by their ids: those that are loaded and say so."""
     found = {}
     for each in config.filters:
@@ -68,12 +69,20 @@ def _plugin(config: Filter, name: str, at: Location) -> Iterator[Finding]:
         return
     try:
         model = options_model(load_plugin(name))
-        if model is not None:
-            model.model_validate(config.options)
     except PluginError as error:
         yield Finding((*at, "use"), str(error))
+        return
+    if model is None:
+        return
+    try:
+        model.model_validate(config.options)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
-            where = ".".join(map(str, detail["loc"]))
-            message = f"{where or name}: {detail['msg']}"
-            yield Finding((*at, "options"), message, at_key=True)
+            where = (*at, "options", *detail["loc"])
+            lacks = detail["type"] == "missing"
+            known = model.model_fields if len(detail["loc"]) == 1 else ()
+            yield Finding(
+                where[:-1] if lacks else where,
+                in_words(detail, known),
+                at_key=detail["type"] == "extra_forbidden",
+            )

@@ -20,13 +20,13 @@ _MESSAGES: Final = {"input": "requests", "output": "answers"}
 class Ids:
     """What a listener may name. `disabled` agents are agents too.
 
-    `one_way` says of some filters in which phases alone they work.
+    `phases` says of some filters in which alone they work.
     """
 
     agents: frozenset[str]
     disabled: frozenset[str]
     filters: frozenset[str]
-    one_way: Mapping[str, frozenset[str]]
+    phases: Mapping[str, frozenset[str]]
 
 
 def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def _filters(listener: Listener, location: Location, tree: Node, ids: Ids) -> It
             yield from (unknown(tree, at, "filters") for at in strange)
             phase = key.partition("_")[0]
             for name, at in names:
-                if name in ids.one_way and phase not in ids.one_way[name]:
+                if phase not in ids.phases.get(name, (phase,)):
                     yield Finding(at, f"the filter {name} does not work on {_MESSAGES[phase]}")
 
 

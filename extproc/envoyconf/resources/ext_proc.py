@@ -75,6 +75,8 @@ def answer_processor(listener: AgentListener) -> Any:
             failure_mode_allow=False,
             status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
             processing_mode=_NOTHING,
+            # Tells an agent's answer from one of Envoy's own.
+            response_attributes=[names.ATTRIBUTE_DETAILS],
             message_timeout=listener.answer_timeout,
             mutation_rules=_allowing(_OF_ANSWERS),
             metadata_options=ext_proc.MetadataOptions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -12,11 +11,10 @@ from extproc.conversation import Conversation
 from extproc.errors import InvalidRequest
 from extproc.filters.api import FilterError, Subject, Verdict
 from extproc.json_document import MAX_DEPTH
+from extproc.off_loop import off_loop
 
 _ROOMY: Final = RequestLimits(max_json_depth=MAX_DEPTH, max_conversation_messages=1_000_000)
 """The request was let in by the file's own limits before."""
-_AT_ONCE: Final = 256 * 1024
-"""Bytes of a body that are worked on without a thread."""
 
 
 def read(subject: Subject) -> Conversation:
@@ -35,6 +33,4 @@ def last_said(conversation: Conversation) -> str:
 
 async def judge(subject: Subject, by: Callable[[Subject], Verdict]) -> Verdict:
     """Return what `by` says of a request; a large one is judged in a thread."""
-    if len(subject.body) <= _AT_ONCE:
-        return by(subject)
-    return await asyncio.to_thread(by, subject)
+    return await off_loop(len(subject.body), by, subject)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from extproc.config.messages import locate
+from extproc.config.messages import in_words, locate
 from extproc.config.yaml_source import parse
 
 
@@ -84,3 +86,26 @@ def test_the_deepest_value_on_the_way_is_located() -> None:
     location, node = locate(tree, ("a", 0, "b", "str"))
     assert (location, node.value) == (("a", 0, "b"), 1)
     assert locate(tree, ("a", 7))[0] == ("a",)
+
+
+class Options(BaseModel, extra="forbid"):
+    action: Literal["mask", "deny"]
+    size: int = 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, ["the key 'action' is missing"]),
+        ({"action": "mask", "sice": 1}, ["unknown key 'sice' (did you mean 'size'?)"]),
+        (
+            {"action": "x", "size": "y"},
+            ["must be one of 'mask' or 'deny'", "must be a whole number"],
+        ),
+    ],
+)
+def test_what_pydantic_found_elsewhere(given: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(ValidationError) as failed:
+        Options.model_validate(given)
+    found = failed.value.errors(include_url=False)
+    assert [in_words(each, Options.model_fields) for each in found] == words

@@ -15,12 +15,12 @@ from extproc.filters.api import (
     Deny,
     FilterError,
     Form,
-    HeaderPairs,
     Keep,
     Subject,
     Verdict,
 )
-from extproc.filters.chain import Chain, Link, Outcome, Setting, Visit, join
+from extproc.filters.chain import Chain, Link, Outcome, Setting, Visit
+from extproc.http import HeaderPairs
 from extproc.plan import FilterRecord
 from extproc.spans import NoTracer
 
@@ -199,8 +199,3 @@ async def test_many_events_are_one_record(
             scripted.answer = answer
             await visit.ask(b"event", Form.EVENTS, accept)
     assert [(one.label, one.calls, one.note) for one in records] == [("changed", 3, "n")]
-
-
-def test_chains_stand_one_after_the_other() -> None:
-    first, second = (Chain((link(id=name),), NoTracer()) for name in "ab")
-    assert [each.id for each in join((first, second), NoTracer()).links] == ["a", "b"]

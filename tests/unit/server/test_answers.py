@@ -31,21 +31,24 @@ def body(data: bytes, *, end: bool) -> pb.ProcessingRequest:
 
 async def test_an_answer_that_nobody_filters_comes_back_as_it_was() -> None:
     context = Context(body(b"a", end=False), body(b"b", end=True))
-    await pass_on(context, ResponseHeaders(), duplex=True)
+    await pass_on(context, ResponseHeaders())
     headers, *chunks = context.written
     assert headers.HasField("response_headers")
     streamed = [each.response_body.response.body_mutation.streamed_response for each in chunks]
     assert [(each.body, each.end_of_stream) for each in streamed] == [(b"a", False), (b"b", True)]
 
 
-async def test_beside_other_body_modes_it_is_only_let_through() -> None:
-    context = Context(body(b"a", end=True))
-    await pass_on(context, ResponseHeaders(), duplex=False)
-    assert [each.WhichOneof("response") for each in context.written] == [
-        "response_headers",
-        "response_body",
-    ]
-    assert not context.written[1].response_body.response.HasField("body_mutation")
+async def test_so_do_its_trailers() -> None:
+    trailers = pb.ProcessingRequest(response_trailers=pb.HttpTrailers())
+    context = Context(body(b"a", end=False), trailers)
+    await pass_on(context, ResponseHeaders())
+    assert context.written[-1].HasField("response_trailers")
+
+
+async def test_an_answer_without_a_body_ends_with_its_headers() -> None:
+    context = Context()
+    await pass_on(context, ResponseHeaders(end_of_stream=True))
+    assert [each.WhichOneof("response") for each in context.written] == ["response_headers"]
 
 
 async def test_messages_are_read_until_the_end() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from extproc.config.model.root import Limits
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
-from extproc.server.lifecycle import Server
+from extproc.server.lifecycle import Server, _options
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -70,3 +71,10 @@ async def test_a_socket_that_a_killed_worker_left_is_taken_over(
     server = Server(make_pipeline(), recorder)
     await server.start(f"unix:{path}")
     await server.drain(0, 0)
+
+
+def test_a_message_holds_the_largest_request_and_the_largest_answer() -> None:
+    limits = Limits(max_request_bytes=1000, max_response_bytes=2**24)
+    sizes = [size for name, size in _options(limits) if name.endswith("message_length")]
+    assert all(size > 2**24 for size in sizes)
+    assert len(sizes) == 2

@@ -260,3 +260,39 @@ async def test_a_plan_that_is_given_up_is_recorded_with_its_decision(
             await asyncio.sleep(0.01)
     [record] = recorder.records
     assert (record.outcome.value, record.decision.agent) == ("cancelled", "b")
+
+
+def answer_headers(**details: str) -> pb.ProcessingRequest:
+    """Response headers as Envoy sends them to the filter of answers."""
+    message = pb.ProcessingRequest(response_headers=pb.HttpHeaders())
+    message.protocol_config.response_body_mode = pb.FULL_DUPLEX_STREAMED
+    for name, value in details.items():
+        message.attributes["envoy.filters.http.ext_proc"].update({f"response.{name}": value})
+    return message
+
+
+@pytest.mark.parametrize("details", [{}, {"code_details": "via_upstream"}])
+async def test_an_answer_whose_filters_nobody_can_tell_is_refused(
+    details: dict[str, str], make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    call = Call(channel)
+    answer = await call.ask(answer_headers(**details))
+    assert answer.immediate_response.status.code == 500
+    assert b"metadata namespace" in answer.immediate_response.body
+    assert await call.ended()
+
+
+async def test_an_answer_of_envoys_own_passes(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    _, channel = await serve(make_pipeline())
+    call = Call(channel)
+    answer = await call.ask(answer_headers(code_details="no_healthy_upstream"))
+    assert answer.HasField("response_headers")
+    chunk = await call.ask(
+        pb.ProcessingRequest(response_body=pb.HttpBody(body=b"x", end_of_stream=True))
+    )
+    streamed = chunk.response_body.response.body_mutation.streamed_response
+    assert (streamed.body, streamed.end_of_stream) == (b"x", True)
+    assert await call.ended()
