@@ -157,6 +157,7 @@ _VALIDATED: Final[Mapping[Any, str]] = {
     types.parse_url: "URL",
     types.parse_header_name: "header name",
     types.parse_added_header: "header name",
+    types.parse_forwarded_header: "header name",
     types.parse_header_value: "text",
     types.parse_ip_address: "IP address",
     types.absolute: "path of a file",

@@ -30,7 +30,7 @@ from extproc.exchange import Exchange
 from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
 from extproc.http import HttpRequest, Mutations, Scalar
-from extproc.plan import Decision
+from extproc.plan import Decision, FilterRecord
 from extproc.runtime import Listener, Runtime
 from extproc.spans import Attributes
 from extproc.steps import step_headers
@@ -55,14 +55,22 @@ class Pipeline:
             return to_reject(error)
         return None
 
-    async def run(self, request: HttpRequest) -> Result:
-        """Decide a whole request; where earlier agents are to run first, say so."""
+    async def run(self, request: HttpRequest, filters: list[FilterRecord] | None = None) -> Result:
+        """Decide a whole request; where earlier agents are to run first, say so.
+
+        `filters` gets the records of filters as they end, also where this is cancelled.
+        """
         exchange: Exchange | None = None
         try:
             listener = self._admit(request)
             if request.path == names.PATH_MODELS:
                 return Result(listener.models)
-            exchange = Exchange(request, self._trail(request), Budget(listener.decision_timeout))
+            exchange = Exchange(
+                request,
+                self._trail(request),
+                Budget(listener.decision_timeout),
+                filters=[] if filters is None else filters,
+            )
             with self.runtime.tracer.span("decide", exchange.trail.traceparent, {}) as span:
                 decision, conversation, exchange = await self._decide(listener, exchange)
                 span.set(_attributes(decision))
@@ -150,7 +158,9 @@ class Pipeline:
             raise LoopDetected("the request has passed through too many outer loops")
         encodings = request.headers.get_all("content-encoding")
         if encodings and not _NO_ENCODING.issuperset(_members(encodings)):
-            raise UnsupportedEncoding("send the body without a content-encoding")
+            known = self.runtime.limits.decompress
+            others = f", or with one of {', '.join(known)} alone" if known else ""
+            raise UnsupportedEncoding(f"send the body without a content-encoding{others}")
         return listener
 
     def _listener(self, request: HttpRequest) -> Listener:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from extproc.filters.api import KEEP, Keep, Subject, Verdict
 
 
@@ -10,8 +12,13 @@ class Shout:
 
     phases = frozenset({"input"})
 
-    def __init__(self, options: dict[str, str]) -> None:
-        self._mark = options.get("mark", "!!!").encode()
+    class Options(BaseModel, extra="forbid"):
+        """What the file may say; `outerloop check` checks it."""
+
+        mark: str = "!!!"
+
+    def __init__(self, options: Options) -> None:
+        self._mark = options.mark.encode()
 
     async def apply(self, subject: Subject, /) -> Verdict:
         """Tag a request that has the mark anywhere in it."""

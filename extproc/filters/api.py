@@ -105,8 +105,11 @@ class StreamEditor(Protocol):
         """Take the next event: `Change` with what may go on now. Raises `FilterError`."""
         ...
 
-    def close(self) -> bytes:
-        """Return the events that are still held back: the stream ends. Raises `FilterError`."""
+    def close(self) -> Verdict:
+        """Let the events go that are still held back: the stream ends. Raises `FilterError`.
+
+        After a failure, also its own, it is asked for what may go on all the same.
+        """
         ...
 
 

@@ -38,6 +38,8 @@ Accept = Callable[[bytes], T]
 
 Ask = Callable[[Subject], Awaitable[Verdict]]
 
+_ENOUGH: Final = 3
+"""Failures in a row: a stream must not wait for a dead filter at each of its events."""
 _RANK: Final = tuple(FilterOutcome)
 """Of the outcomes for many events the last one in this order is recorded."""
 
@@ -137,6 +139,7 @@ class Visit(AbstractContextManager["Visit"]):
         self._outcome = FilterOutcome.PASSED
         self._notes: dict[str, None] = {}
         self._calls = 0
+        self._failures = 0
         self._seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -177,9 +180,12 @@ class Visit(AbstractContextManager["Visit"]):
     ) -> tuple[Verdict, T | None]:
         """Return what the filter says, and the body that it gives, as `accept` reads it.
 
-        In shadow, and where a failure is skipped, it has nothing to say. `apply` is asked instead
-        of the filter itself. Raises `FilterDenied` and `FilterFailed`.
+        In shadow, and where a failure is skipped, it has nothing to say; after some failures in a
+        row, or one that took all its time, it is not asked again. `apply` is asked instead of the
+        filter itself. Raises `FilterDenied` and `FilterFailed`.
         """
+        if self._failures >= _ENOUGH:
+            return KEEP, None
         setting = self._setting
         headers = (*self._headers, *tags)
         subject = Subject(setting.phase, setting.api, body, form, headers, setting.status)
@@ -187,7 +193,7 @@ class Visit(AbstractContextManager["Visit"]):
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._patience()):
-                verdict = await (apply or self.link.filter.apply)(subject)
+                verdict = _checked(await (apply or self.link.filter.apply)(subject))
             if isinstance(verdict, Change):
                 value = accept(verdict.body)
         except asyncio.CancelledError:
@@ -199,6 +205,7 @@ class Visit(AbstractContextManager["Visit"]):
         finally:
             self._calls += 1
             self._seconds += time.perf_counter() - started
+        self._failures = 0
         self._heard(verdict)
         return (KEEP, None) if self.link.shadow else (verdict, value)
 
@@ -230,7 +237,9 @@ class Visit(AbstractContextManager["Visit"]):
             late, reason = error.timed_out, str(error)
         else:
             reason = "no answer in time" if late else f"internal error {log_bug(error)}"
-        log.warning("filter %s failed: %s", self.link.id, reason)
+        self._failures += _ENOUGH if late else 1
+        request_id = dict(self._setting.ours).get(names.HEADER_REQUEST_ID, "")
+        log.warning("filter %s failed: %s (request %.128s)", self.link.id, reason, request_id)
         skipped = self.link.skip_failed and not self.link.shadow
         self._settle(FilterOutcome.SKIPPED if skipped else FilterOutcome.FAILED, reason)
         if not self.link.skip_failed and not self.link.shadow:
@@ -240,6 +249,13 @@ class Visit(AbstractContextManager["Visit"]):
         self._outcome = max(self._outcome, outcome, key=_RANK.index)
         if note and len(self._notes) < _MOST_NOTES:
             self._notes[note] = None
+
+
+def _checked(verdict: object) -> Verdict:
+    """Return what a filter returned; a plug-in may have forgotten to."""
+    if isinstance(verdict, Verdict):
+        return verdict
+    raise FilterError("it returned no verdict")
 
 
 _MOST_NOTES: Final = 8

@@ -88,6 +88,9 @@ def _plugin(config: FilterConfig) -> Filter:
         made: Filter = factory(options)
     except PluginError as error:
         raise ValueError(f"filter {config.id}: {error}") from error
+    except Exception as error:
+        # Whatever a plug-in raises: its text may quote its options.
+        raise ValueError(f"filter {config.id}: cannot be made: {type(error).__name__}") from error
     return made
 
 

@@ -50,7 +50,7 @@ class HttpFilter:
 
 def _verdict(subject: Subject, response: Response) -> Verdict:
     if response.status in _REFUSAL:
-        return Deny(refusal_text(response.body), response.status)
+        return Deny(refusal_text(response.body, subject.phase), response.status)
     if response.status not in _SUCCESS:
         raise FilterError(f"it answered {response.status}")
     body = response.body

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from contextvars import ContextVar
@@ -22,7 +23,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
 
 from extproc.calls import Arriving, Call, CallFailed, Opener, Target
-from extproc.filters.api import KEEP, Change, Deny, FilterError, Form, Subject, Verdict
+from extproc.filters.api import KEEP, Change, Deny, FilterError, Form, Phase, Subject, Verdict
 from extproc.filters.replies import refusal_text
 from extproc.http import HeaderPairs
 
@@ -31,6 +32,8 @@ _CLOSE: Final = 2.0
 """Seconds to say goodbye in."""
 _MOST_PAGES: Final = 16
 """Of the server's list of tools."""
+_UNFIT: Final = re.compile(r"\bvalidation errors? for\b")
+"""How the SDK's servers say that the arguments were none for the tool: it never ran."""
 _SESSION_LOST: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
 """What servers answer under a session that they do not know (any more)."""
 _SESSION_ID: Final = "mcp-session-id"
@@ -175,6 +178,9 @@ class _Session:
     def _fail(self, error: BaseException, failure: CallFailed | None) -> None:
         if self.opened.done():
             return
+        while isinstance(error, BaseExceptionGroup):
+            # The SDK's groups of tasks wrap what is raised within them.
+            error = error.exceptions[0]
         if isinstance(error, FilterError):
             self.opened.set_exception(error)
         elif failure is not None:
@@ -214,7 +220,10 @@ def _argument(subject: Subject) -> Any:  # noqa: ANN401 - any JSON
 def _verdict(subject: Subject, body: object, result: CallToolResult) -> Verdict:
     texts = [each.text for each in result.content if isinstance(each, TextContent)]
     if result.is_error:
-        return Deny(refusal_text("\n".join(texts).encode(errors="replace")), _REFUSED)
+        said = "\n".join(texts)
+        if _UNFIT.search(said):
+            raise FilterError("the tool does not take what it was given")
+        return Deny(_refusal(said, subject.phase), _REFUSED)
     value: Any = result.structured_content
     if isinstance(value, dict) and set(value) == {"result"}:
         # How the SDK's servers wrap what a tool returns unless it is an object.
@@ -230,6 +239,11 @@ def _verdict(subject: Subject, body: object, result: CallToolResult) -> Verdict:
             return KEEP
         return Change(value.encode(errors="surrogatepass"))
     return Change(json.dumps(value).encode())
+
+
+def _refusal(said: str, phase: Phase) -> str:
+    """A tool's text is always meant as a message: unlike a page of a web server."""
+    return refusal_text(json.dumps({"message": said}).encode(), phase)
 
 
 class _Transport(httpx2.AsyncBaseTransport):

@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from extproc.filters.api import Phase
+
 LONGEST: Final = 2048
 """Bytes of a refusal's message that a client is told."""
 
 
-def refusal_text(body: bytes) -> str:
+_MESSAGES: Final = {Phase.INPUT: "request", Phase.OUTPUT: "answer"}
+
+
+def refusal_text(body: bytes, phase: Phase) -> str:
     """Return the message of a refusal, for the client.
 
     Of a JSON object the first text of `error.message`, `error`, `detail` and `message`, else the
-    whole body as text; at most 2 KB.
+    whole body as text; at most 2 KB. Of an answer only what was meant as a message: services that
+    cannot read one quote it in their errors, and it is what the client must not see.
     """
     text = _text_of_json(body)
     if text is None:
-        text = body.decode(errors="replace").strip()
+        text = body.decode(errors="replace").strip() if phase is Phase.INPUT else ""
     # Cut by bytes, without half a character at the end.
     cut = text.encode(errors="replace")[:LONGEST].decode(errors="ignore")
-    return cut or "the filter refused the request"
+    return cut or f"the filter refused the {_MESSAGES[phase]}"
 
 
 def _text_of_json(body: bytes) -> str | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Final, Self
 
 from extproc.apis.answers import DONE
 from extproc.apis.sse import Event
-from extproc.filters.api import KEEP, Change, Form, StreamEditor, StreamFilter, Subject, Verdict
+from extproc.filters.api import Change, Form, StreamEditor, StreamFilter, Subject, Verdict
 from extproc.filters.bodies import read_events
 from extproc.filters.chain import Ask, Chain, Setting, Visit
+from extproc.off_loop import LARGE
 
+_LARGE: Final = LARGE // 8
+"""Bytes of an event: to look into it costs more than to read it."""
 _ALIVE: Final = Event(b":\n\n")
 """Stands for what only keeps a connection alive: a comment, whose text nobody would look at."""
 
@@ -91,7 +95,7 @@ class _Stage:
 
     async def close(self) -> Sequence[Event]:
         if self._editor is not None:
-            return await self._ask(b"", self._rest(self._editor)) or ()
+            return await self._end(self._editor)
         if not self._whole:
             return ()
         body = b"".join(self._whole)
@@ -99,33 +103,52 @@ class _Stage:
         return (Event(body),) if changed is None else changed
 
     async def _edit(self, event: Event, editor: StreamEditor) -> Sequence[Event]:
+        work: asyncio.Future[Verdict] | None = None
         failed = True
 
         async def feed(subject: Subject) -> Verdict:
-            nonlocal failed
-            verdict = editor.feed(subject)
+            nonlocal failed, work
+            if len(event.raw) > _LARGE:
+                # As the event loop is everybody's.
+                work = asyncio.ensure_future(asyncio.to_thread(editor.feed, subject))
+                verdict = await asyncio.shield(work)
+            else:
+                verdict = editor.feed(subject)
             failed = False
             return verdict
 
         changed = await self._ask(event.raw, feed)
         if failed:
-            # Its failures are skipped: what it holds goes first, and it is not asked again.
+            # Its failures are skipped: what it holds goes first, and it is not asked again. A
+            # thread that was too slow may still be at it.
+            if work is not None:
+                await asyncio.wait((work,))
             self._editor = None
-            return (*read_events(editor.close()), event)
+            return (*_left(editor), event)
         return (event,) if changed is None else changed
+
+    async def _end(self, editor: StreamEditor) -> Sequence[Event]:
+        failed = True
+
+        async def close(_subject: Subject) -> Verdict:
+            nonlocal failed
+            verdict = editor.close()
+            failed = False
+            return verdict
+
+        changed = await self._ask(b"", close)
+        return _left(editor) if failed else changed or ()
 
     async def _ask(self, body: bytes, apply: Ask | None) -> Sequence[Event] | None:
         """Return the events that the filter gives, None where it leaves the body alone."""
         verdict, events = await self.visit.ask(body, Form.EVENTS, read_events, apply=apply)
         return events if isinstance(verdict, Change) else None
 
-    @staticmethod
-    def _rest(editor: StreamEditor) -> Ask:
-        async def close(_subject: Subject) -> Verdict:
-            rest = editor.close()
-            return Change(rest) if rest else KEEP
 
-        return close
+def _left(editor: StreamEditor) -> Sequence[Event]:
+    """Return what an editor that has failed had held back."""
+    verdict = editor.close()
+    return read_events(verdict.body) if isinstance(verdict, Change) else ()
 
 
 def _is_comment(event: Event) -> bool:

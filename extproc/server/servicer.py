@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 import grpc.aio
@@ -10,6 +11,7 @@ import grpc.aio
 from extproc.errors import UnsupportedGateway
 from extproc.names import HEADER_REQUEST_ID
 from extproc.pipeline import Pipeline
+from extproc.plan import FilterRecord
 from extproc.recording import Record, Recorder, outcome_of
 from extproc.server.answers import AnswerStream, pass_on, read
 from extproc.server.wire import MalformedMessage, encode
@@ -98,19 +100,22 @@ class _Stream:
 
     async def _decide(self, command: Decide) -> Command:
         result: Result | None = None
+        filters: list[FilterRecord] = []
         self._recorder.begin()
         try:
-            result = await self._pipeline.run(command.request)
+            result = await self._pipeline.run(command.request, filters)
             following = self._machine.receive(Decided(result.answer, result.metadata))
             if isinstance(following, Finish):
                 await self._context.write(encode(following))
                 result = await following.work.finish()
                 following = self._machine.receive(Decided(result.answer, result.metadata))
         finally:
-            self._record(command, result)
+            self._record(command, result, filters)
         return following
 
-    def _record(self, command: Screen | Decide, result: Result | None) -> None:
+    def _record(
+        self, command: Screen | Decide, result: Result | None, filters: Iterable[FilterRecord] = ()
+    ) -> None:
         """Record the end of a request; None is one that the client gave up."""
         answer = result.answer if result is not None else None
         if isinstance(answer, Unfinished):
@@ -121,7 +126,7 @@ class _Stream:
                 listener=self._pipeline.listener_name(command.request),
                 outcome=outcome_of(answer),
                 decision=result.decision if result is not None else None,
-                filters=result.filters if result is not None else (),
+                filters=tuple(filters),
                 exchange=result.exchange if result is not None else "",
             )
         )

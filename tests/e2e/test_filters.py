@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,6 +167,21 @@ def test_a_shadow_changes_nothing(
     answer = post(stack, "open", "shadowed", text)
     assert arrived(answer, seen)["messages"][0]["content"] == text
     assert stack.access_log(answer.headers["x-request-id"])["filters"].startswith("shadow=shadow_")
+
+
+def test_a_client_that_hangs_up_ends_its_filter_and_is_recorded(stack: Stack) -> None:
+    body = {"model": "plain", "messages": [{"role": "user", "content": "slow"}]}
+    headers = {"x-request-id": "hung-up"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(stack.listeners["guarded"] + CHAT, json=body, headers=headers, timeout=0.7)
+    deadline = time.monotonic() + 20
+    shown: list[dict[str, Any]] = []
+    while not shown and time.monotonic() < deadline:
+        decisions = httpx.get(f"{stack.admin}/decisions", timeout=20).json()
+        shown = [each for each in decisions if each["request_id"] == "hung-up"]
+    [decision] = shown
+    assert (decision["outcome"], decision["agent"]) == ("cancelled", None)
+    assert [each["outcome"] for each in decision["filters"]] == ["failed"]
 
 
 def test_credentials_do_not_reach_a_filter(stack: Stack, services: dict[str, str]) -> None:

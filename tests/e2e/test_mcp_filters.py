@@ -26,6 +26,8 @@ agents:
   - {{id: error, url: "{agent}"}}
   - {{id: flood, url: "{agent}"}}
   - {{id: skip, url: "{agent}"}}
+  - {{id: toolless, url: "{agent}"}}
+  - {{id: untaken, url: "{agent}"}}
   - {{id: nobody, url: "{agent}"}}
 filters:
   - {{id: guard, url: "{mcp}", timeout: 5s}}
@@ -36,6 +38,8 @@ filters:
   - {{id: error, url: "{mcp}", timeout: 5s}}
   - {{id: flood, url: "{mcp}", timeout: 20s}}
   - {{id: error_skip, url: "{mcp}", tool: error, timeout: 5s, on_error: skip}}
+  - {{id: toolless, url: "{mcp}", tool: nowhere, timeout: 5s}}
+  - {{id: untaken, url: "{mcp}", tool: guard, timeout: 5s, on_error: skip}}
   - {{id: gone, url: "http://127.0.0.1:{dead}", timeout: 5s}}
 limits: {{max_response_bytes: 1MiB}}
 listeners:
@@ -49,6 +53,8 @@ listeners:
       - {{id: error, description: others, input_filters: [error]}}
       - {{id: flood, description: others, input_filters: [flood]}}
       - {{id: skip, description: others, input_filters: [error_skip]}}
+      - {{id: toolless, description: others, input_filters: [toolless]}}
+      - {{id: untaken, description: others, output_filters: [untaken]}}
       - {{id: nobody, description: others, input_filters: [gone]}}
 """
 
@@ -133,6 +139,19 @@ def test_a_tool_that_hangs_is_too_slow(
         error = refused(post(stack, "slow"), CHAT, 504, "filter_failed")
         assert error["filter"] == "hang"
     assert content(post(stack, "guarded"), seen) == f"hello guarded {CHAT}"
+
+
+def test_a_tool_that_is_not_there_is_named_in_the_log(
+    stack: Stack, refused: Callable[..., dict[str, Any]]
+) -> None:
+    refused(post(stack, "toolless"), CHAT, 502, "filter_failed")
+    assert "the MCP server has no tool nowhere" in stack.process.output
+
+
+def test_a_tool_that_cannot_take_what_it_is_given(stack: Stack) -> None:
+    """An event is a text: a tool that wants an object has failed, which may be skipped."""
+    answer = post(stack, "untaken", **{"x-test-sse": "2,0"})
+    assert answer.text.count("data: ") == 3
 
 
 def test_a_server_that_is_not_there_is_a_failure(

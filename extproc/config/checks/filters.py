@@ -16,7 +16,12 @@ from extproc.config.model.filters import Filter
 from extproc.config.model.root import Config
 from extproc.plugins import PluginError, load_plugin, options_model, phases, plugin_names
 
-_ONLY_OF: Final = {"tool": ("mcp",), "options": ("builtin",), "forward_headers": ("mcp", "http")}
+_ONLY_OF: Final = {
+    "tool": ("mcp",),
+    "transport": ("mcp",),
+    "options": ("builtin",),
+    "forward_headers": ("mcp", "http"),
+}
 """Keys that mean something for some types of filters alone."""
 
 
@@ -64,7 +69,8 @@ def _plugin(config: Filter, name: str, at: Location) -> Iterator[Finding]:
     """Load the filter that is named, and let it check its options."""
     names = plugin_names()
     if name not in names:
-        message = f"there is no filter {name!r}{did_you_mean(name, names)}"
+        near = did_you_mean(name, names) or f"; known are {', '.join(sorted(names))}"
+        message = f"there is no filter {name!r}{near}"
         yield Finding((*at, "use"), message, needs=((*at, "type"),))
         return
     try:
@@ -76,6 +82,8 @@ def _plugin(config: Filter, name: str, at: Location) -> Iterator[Finding]:
         return
     try:
         model.model_validate(config.options)
+    except PluginError as error:
+        yield Finding((*at, "options"), str(error), at_key=True)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             where = (*at, "options", *detail["loc"])

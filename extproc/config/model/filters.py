@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from extproc.config.model.types import Duration, HeaderName, Identifier, Section, Url
+from extproc.config.model.types import Duration, ForwardedHeader, Identifier, Section, Url
 
 
 class Filter(Section):
@@ -24,4 +24,6 @@ class Filter(Section):
     timeout: Duration = Field(timedelta(seconds=5), description="of one call")
     on_error: Literal["deny", "skip"] = Field("deny", description="when it fails")
     stream: Literal["events", "whole"] = Field("events", description="what an output filter sees")
-    forward_headers: tuple[HeaderName, ...] = Field((), description="request headers passed to it")
+    forward_headers: tuple[ForwardedHeader, ...] = Field(
+        (), description="request headers passed to it"
+    )

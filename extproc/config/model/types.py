@@ -144,6 +144,17 @@ _FRAMING_HEADERS: Final = frozenset(
 )
 
 
+def parse_forwarded_header(value: str) -> str:
+    """Check the name of a header that a file may pass on beside a body. Raises ValueError."""
+    name = parse_added_header(value)
+    if name.startswith("content-") or name in _OF_THE_MESSAGE:
+        raise ValueError("must not be a header that speaks of the message itself")
+    return name
+
+
+_OF_THE_MESSAGE: Final = frozenset(("accept-encoding", "expect", "traceparent", "x-request-id"))
+
+
 def parse_header_value(value: str) -> str:
     """Check the value of a header. Raises ValueError."""
     if _CONTROL.search(value) or value != value.strip():
@@ -206,6 +217,7 @@ Identifier = Annotated[str, AfterValidator(parse_identifier)]
 Url = Annotated[str, AfterValidator(parse_url)]
 HeaderName = Annotated[str, AfterValidator(parse_header_name)]
 AddedHeader = Annotated[str, AfterValidator(parse_added_header)]
+ForwardedHeader = Annotated[str, AfterValidator(parse_forwarded_header)]
 HeaderValue = Annotated[str, AfterValidator(parse_header_value)]
 Secret = Annotated[
     SecretStr,

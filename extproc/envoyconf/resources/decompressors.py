@@ -13,7 +13,14 @@ from envoy_data_plane.google.protobuf import Any
 
 from extproc.config.model.root import Limits
 
-_LIBRARIES: Final = {"gzip": gzip.Gzip, "br": brotli.Brotli, "zstd": zstd.Zstd}
+_MOST_OF_DEFLATE: Final = 1032
+"""No stream of deflate holds more for each byte; beyond Envoy's default of 100 it cuts bodies off
+without a word, as a text that repeats itself may be. The buffer behind bounds what comes out."""
+_LIBRARIES: Final = {
+    "gzip": gzip.Gzip(max_inflate_ratio=_MOST_OF_DEFLATE),
+    "br": brotli.Brotli(),
+    "zstd": zstd.Zstd(),
+}
 
 
 def decompressors(limits: Limits) -> list[tuple[str, Any]]:
@@ -31,7 +38,7 @@ def _decompressor(encoding: str) -> Any:
     return Any.pack(
         decompressor.Decompressor(
             decompressor_library=core.TypedExtensionConfig(
-                name=encoding, typed_config=Any.pack(_LIBRARIES[encoding]())
+                name=encoding, typed_config=Any.pack(_LIBRARIES[encoding])
             ),
             request_direction_config=decompressor.DecompressorRequestDirectionConfig(
                 # Agents must not be asked for what the client did not ask for.

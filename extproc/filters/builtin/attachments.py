@@ -16,6 +16,7 @@ _KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "image": "image",
         "image_url": "image",
         "input_image": "image",
+        "image_embeds": "image",
         "computer_screenshot": "image",
         "audio": "audio",
         "audio_url": "audio",
@@ -39,6 +40,10 @@ def attachments(conversation: Conversation) -> Iterator[Kind]:
     if document.is_array(name):
         for _, entry in document.elements(name):
             yield from _within(entry)
+    prompt = document.get("prompt")
+    variables = prompt.get("variables") if isinstance(prompt, dict) else None
+    if isinstance(variables, dict):
+        yield from _within([*variables.values()])
 
 
 def _within(entry: JsonValue) -> Iterator[Kind]:
@@ -49,8 +54,12 @@ def _within(entry: JsonValue) -> Iterator[Kind]:
             left += value
         elif isinstance(value, dict):
             kind = value.get("type")
-            if isinstance(kind, str) and kind in _KINDS:
-                yield _KINDS[kind]
+            if isinstance(kind, str):
+                named = [kind] if kind in _KINDS else []
+            else:
+                # Some servers tell a part by the member that it has.
+                named = [each for each in _KINDS if each in value]
+            yield from (_KINDS[each] for each in named)
             left += (value.get("content"), value.get("output"))
             # A source has a type of its own, `file` for one; a document's may hold images.
             source = value.get("source")

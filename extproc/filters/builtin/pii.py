@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -14,6 +16,7 @@ from extproc.filters.api import (
     FilterError,
     Form,
     Keep,
+    Phase,
     StreamEditor,
     Subject,
     Verdict,
@@ -21,27 +24,37 @@ from extproc.filters.api import (
 from extproc.filters.builtin.options import Refusal
 from extproc.filters.builtin.personal.detector import Detector
 from extproc.filters.builtin.personal.masking import Masker
+from extproc.filters.builtin.personal.phones import regions_with_numbers
 from extproc.filters.builtin.personal.spans import Kind
-from extproc.filters.builtin.personal.whole import mask_json, mask_text
+from extproc.filters.builtin.personal.whole import Masked, mask_json, mask_text
 from extproc.filters.builtin.reading import judge
 
 TAG: Final = "pii"
+_WEIGHT: Final = 8
+"""To look into a byte costs as much as to read that many."""
 
 Found = Counter[Kind]
 
 _PLACEHOLDER: Final = re.compile(r"\{[A-Za-z_]*\}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_UNFIT: Final = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
 def _mask(value: str) -> str:
     if unknown := sorted(set(_PLACEHOLDER.findall(value)) - {"{type}"}):
         raise ValueError(f"unknown placeholder {unknown[0]}; known is {{type}}")
-    if _CONTROL.search(value):
-        raise ValueError("must be text without control characters")
+    if _UNFIT.search(value):
+        # It may stand within JSON that is itself a string, such as the arguments of a tool.
+        raise ValueError("must be text without control characters, quotes and backslashes")
     return value
 
 
-Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+def _region(value: str) -> str:
+    if value not in regions_with_numbers():
+        raise ValueError("must be a region with phone numbers of its own, such as GB")
+    return value
+
+
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$"), AfterValidator(_region)]
 
 
 class Pii:
@@ -74,7 +87,7 @@ class Pii:
 
     async def apply(self, subject: Subject, /) -> Verdict:
         """Mask, refuse or tag a whole body, or events that are the whole stream."""
-        return await judge(subject, self._judge)
+        return await judge(subject, self._judge, weight=_WEIGHT)
 
     def open_stream(self) -> StreamEditor:
         """Begin a stream, of which events are held back while they may hold part of a match."""
@@ -85,9 +98,15 @@ class Pii:
             masker = Masker(self._detector, self._options.mask)
             body, found = masker.feed(subject.body) + masker.close(), masker.counts
         else:
-            masking = mask_json if subject.form is Form.JSON else mask_text
-            body, found = masking(subject.body, self._detector, self._options.mask)
+            body, found = self._whole(subject)
         return _verdict(self._options, found, found, None if body == subject.body else body)
+
+    def _whole(self, subject: Subject) -> Masked:
+        mask = self._options.mask
+        if subject.form is not Form.JSON:
+            return mask_text(subject.body, self._detector, mask)
+        is_answer = subject.phase is Phase.OUTPUT
+        return mask_json(subject.body, self._detector, mask, is_answer=is_answer)
 
 
 class _Editor:
@@ -101,24 +120,30 @@ class _Editor:
     def feed(self, subject: Subject, /) -> Verdict:
         """Take the next event."""
         before = self._masker.counts.copy()
-        try:
+        with self._noting_failures():
             body = self._masker.feed(subject.body)
-        except FilterError:
-            self._failed = True
-            raise
         found = self._masker.counts
         return _verdict(
             self._options, found - before, found, None if body == subject.body else body
         )
 
-    def close(self) -> bytes:
-        """Return what is held; after a failure, which may be skipped, it goes on masked."""
+    def close(self) -> Verdict:
+        """Let go what is held; after a failure, which is skipped then, it goes on masked."""
+        if self._failed:
+            return Change(self._masker.close())
         before = self._masker.counts.copy()
-        body = self._masker.close()
-        found = self._masker.counts - before
-        if self._options.action == "deny" and found and not self._failed:
-            raise FilterError(f"the end of the stream must not go on: {_note(found)}")
-        return body
+        with self._noting_failures():
+            body = self._masker.close()
+        found = self._masker.counts
+        return _verdict(self._options, found - before, found, body or None)
+
+    @contextmanager
+    def _noting_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except FilterError:
+            self._failed = True
+            raise
 
 
 def _verdict(options: Pii.Options, new: Found, all_: Found, changed: bytes | None) -> Verdict:

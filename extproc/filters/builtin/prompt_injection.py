@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from hashlib import blake2b
 from typing import Final, Literal
@@ -13,12 +12,13 @@ from extproc.filters.api import KEEP, Keep, Subject, Verdict
 from extproc.filters.builtin.injection.rules import RULES, RuleId, find, signs_without
 from extproc.filters.builtin.injection.speakers import Role, written_by
 from extproc.filters.builtin.options import Refusal
+from extproc.filters.builtin.reading import judge
 
 TAG: Final = "prompt-injection"
 
 _MESSAGE: Final = "this looks like an attempt to override the agent's instructions"
-_AT_ONCE: Final = 32 * 1024
-"""Bytes that are read without a thread: some 10 ms."""
+_WEIGHT: Final = 8
+"""To look into a byte costs as much as to read that many."""
 _KNOWN: Final = 8192
 """Texts whose findings are kept: a conversation comes back whole with each of its turns."""
 
@@ -53,11 +53,10 @@ class PromptInjection:
 
     async def apply(self, subject: Subject, /) -> Verdict:
         """Refuse or tag a request in which rules find an attack."""
-        body = subject.body
-        if len(body) <= _AT_ONCE:
-            rules = self._rules(body)
-        else:
-            rules = await asyncio.to_thread(self._rules, body)
+        return await judge(subject, self._judge, weight=_WEIGHT)
+
+    def _judge(self, subject: Subject) -> Verdict:
+        rules = self._rules(subject.body)
         if not rules:
             return KEEP
         note = ", ".join(rules)

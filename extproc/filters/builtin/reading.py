@@ -31,6 +31,9 @@ def last_said(conversation: Conversation) -> str:
     return "" if turn is None else conversation.messages[turn].text
 
 
-async def judge(subject: Subject, by: Callable[[Subject], Verdict]) -> Verdict:
-    """Return what `by` says of a request; a large one is judged in a thread."""
-    return await off_loop(len(subject.body), by, subject)
+async def judge(subject: Subject, by: Callable[[Subject], Verdict], *, weight: int = 2) -> Verdict:
+    """Return what `by` says of a body; a large one is judged in a thread.
+
+    `weight` is how many times as much it costs as to read the body.
+    """
+    return await off_loop(len(subject.body) * weight, by, subject)

@@ -21,7 +21,7 @@ from extproc.filters.api import (
 )
 from extproc.filters.chain import Chain, Link, Outcome, Setting, Visit
 from extproc.http import HeaderPairs
-from extproc.plan import FilterRecord
+from extproc.plan import FilterOutcome, FilterRecord
 from extproc.spans import NoTracer
 
 SECRET = "my secret prompt"
@@ -140,6 +140,35 @@ async def test_a_failure_ends_the_chain_unless_it_is_skipped(
     assert (outcome.changed, asked(after)) == (b"changed", [b"sent"])
     assert [each.label for each in records] == ["failed", "skipped", "changed"]
     assert SECRET not in caplog.text + str(records)
+
+
+@pytest.mark.parametrize("link_", [link(shadow=True), link(skip_failed=True)])
+async def test_what_is_no_verdict_is_a_failure(
+    link_: Link, make_setting: MakeSetting, records: list[FilterRecord]
+) -> None:
+    scripted = link_.filter
+    assert isinstance(scripted, Scripted)
+    scripted.apply = _forgets  # type: ignore[method-assign] # as a plug-in without a return does
+    assert await run(make_setting(), link_) == Outcome(None)
+    assert records[0].outcome in {FilterOutcome.FAILED, FilterOutcome.SKIPPED}
+
+
+async def _forgets(_subject: Subject, /) -> Any:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls"), [(FilterError("broken"), 3), (FilterError("slow", timed_out=True), 1)]
+)
+async def test_a_stream_does_not_wait_for_a_dead_filter_again_and_again(
+    answer: FilterError, calls: int, make_setting: MakeSetting, records: list[FilterRecord]
+) -> None:
+    dead = link(answer, skip_failed=True)
+    with Visit(dead, make_setting(), NoTracer()) as visit:
+        for _ in range(9):
+            assert await visit.ask(b"event", Form.EVENTS, accept) == (KEEP, None)
+    assert len(asked(dead)) == calls
+    assert (records[0].label, records[0].calls) == ("skipped", calls)
 
 
 async def test_a_filter_has_its_own_deadline(make_setting: MakeSetting) -> None:

@@ -37,6 +37,13 @@ def test_what_a_result_means(reply: CallToolResult, verdict: Verdict) -> None:
     assert _verdict(SUBJECT, {"a": 1}, reply) == verdict
 
 
+def test_a_tool_that_cannot_take_its_arguments_has_failed() -> None:
+    said = "Error executing tool guard: 1 validation error for guardArguments\nbody\n  my secret"
+    with pytest.raises(FilterError) as failed:
+        _verdict(SUBJECT, {"a": 1}, result(said, is_error=True))
+    assert "secret" not in str(failed.value)
+
+
 def test_other_content_is_no_body() -> None:
     image = ImageContent(type="image", data="AAAA", mime_type="image/png")
     with pytest.raises(FilterError):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from extproc.filters.api import Phase
 from extproc.filters.replies import LONGEST, refusal_text
 
 
@@ -22,14 +23,26 @@ from extproc.filters.replies import LONGEST, refusal_text
     ],
 )
 def test_the_message_of_a_refusal(body: bytes, text: str) -> None:
-    assert refusal_text(body) == text
+    assert refusal_text(body, Phase.INPUT) == text
 
 
 def test_a_long_message_is_cut_between_characters() -> None:
-    text = refusal_text(json.dumps({"message": "x" + "é" * LONGEST}).encode())
+    text = refusal_text(json.dumps({"message": "x" + "é" * LONGEST}).encode(), Phase.INPUT)
     assert len(text.encode()) == LONGEST - 1
     assert set(text[1:]) == {"é"}
 
 
 def test_half_a_character_is_no_reason_to_fail() -> None:
-    assert refusal_text(b'{"message": "\\ud800!"}') == "?!"
+    assert refusal_text(b'{"message": "\\ud800!"}', Phase.INPUT) == "?!"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"detail": "not that"}', "not that"),
+        (b'{"detail": [{"input": "my secret answer"}]}', "the filter refused the answer"),
+        (b"my secret answer", "the filter refused the answer"),
+    ],
+)
+def test_a_refusal_of_an_answer_never_quotes_it(body: bytes, text: str) -> None:
+    assert refusal_text(body, Phase.OUTPUT) == text

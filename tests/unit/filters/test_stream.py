@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
+from typing import ClassVar
 
 import pytest
 
@@ -36,18 +38,25 @@ class HoldsOne:
         return self.Editor()
 
     class Editor:
+        threads: ClassVar[list[int]] = []
+
         def __init__(self) -> None:
             self.held = b""
+            self.failed = False
 
         def feed(self, subject: Subject, /) -> Verdict:
+            self.threads.append(threading.get_ident())
             if b"fail" in subject.body:
                 raise FilterError("it fails")
             out, self.held = self.held, subject.body
             return Change(out)
 
-        def close(self) -> bytes:
+        def close(self) -> Verdict:
             out, self.held = self.held, b""
-            return out
+            if b"end" in out and not self.failed:
+                self.failed, self.held = True, out
+                raise FilterError("it fails at the end")
+            return Change(out) if out else KEEP
 
 
 def upper(body: bytes) -> Verdict:
@@ -58,8 +67,8 @@ def link(what: Judges | HoldsOne, **changes: object) -> Link:
     return Link("f", what, 5.0, **changes)  # type: ignore[arg-type] # the fields of a test
 
 
-def events(*datas: str) -> list[Event]:
-    return EventSplitter(1000).feed("".join(f"data: {data}\n\n" for data in datas).encode())
+def events(*datas: str, limit: int = 1000) -> list[Event]:
+    return EventSplitter(limit).feed("".join(f"data: {data}\n\n" for data in datas).encode())
 
 
 async def joined(pieces: AsyncIterator[bytes]) -> bytes:
@@ -130,6 +139,25 @@ async def test_a_failure_lets_go_what_is_held_only_where_it_is_skipped(
         await fed(run, events("one"))
         with pytest.raises(FilterFailed):
             await fed(run, events("fail"))
+
+
+async def test_a_failure_at_the_end_loses_nothing_where_it_is_skipped(
+    make_setting: MakeSetting,
+) -> None:
+    with stream(make_setting(), link(HoldsOne(), skip_failed=True)) as run:
+        assert await fed(run, events("one", "end", "[DONE]")) == (
+            b"data: one\n\ndata: end\n\ndata: [DONE]\n\n"
+        )
+    with stream(make_setting(), link(HoldsOne())) as run, pytest.raises(FilterFailed):
+        await fed(run, events("one", "end", "[DONE]"))
+
+
+async def test_a_large_event_does_not_hold_up_the_event_loop(make_setting: MakeSetting) -> None:
+    with stream(make_setting(), link(HoldsOne())) as run:
+        large = events("x" * 50_000, limit=100_000)
+        assert await fed(run, large) == b""
+        assert HoldsOne.Editor.threads[-1] != threading.get_ident()
+        assert await joined(run.close()) == large[0].raw
 
 
 async def test_a_refusal_and_nonsense_end_it(make_setting: MakeSetting) -> None:

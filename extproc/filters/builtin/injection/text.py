@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from extproc.filters.builtin.escapes import blank_escapes
+
 PIECE: Final = 8192
 """Characters looked at together, so that one long text holds up nobody else."""
 OVERLAP: Final = 512
@@ -51,7 +53,7 @@ def normalize(text: str) -> str:
     """Return what a reader sees, without case, accents and runs of blanks."""
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKD", text))
-    return _BLANKS.sub(_blank, text.casefold())
+    return _BLANKS.sub(_blank, blank_escapes(text).casefold())
 
 
 def unmasked(text: str) -> Iterator[str]:

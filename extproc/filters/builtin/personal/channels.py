@@ -20,6 +20,11 @@ _BLOCK: Final = ("output_index", "item_id", "index")
 _PART: Final = ("content_index", "summary_index")
 
 
+_BLOCK_TEXTS: Final = frozenset({"text", "thinking", "partial_json"})
+_WHOLE: Final = frozenset({"annotations", "citations", "images", "provider_specific_fields"})
+"""Members of a choice's delta whose strings come whole."""
+
+
 class Channel(NamedTuple):
     """A running text: of a choice, a block or an item, and which of its texts."""
 
@@ -41,20 +46,23 @@ class End(NamedTuple):
 def channel_of(path: Path, data: Data) -> Channel | None:
     """Return whose piece the string at `path` is, None where it is a text by itself.
 
-    Pieces are below `delta` in all APIs. The text that a block of Anthropic's starts with is one.
+    Pieces are below `delta` in all APIs, but for what comes whole, such as citations. The text
+    that a block of Anthropic's starts with is one.
     """
     match path:
-        case ("choices", int(), "delta", *_):
+        case ("choices", int(), "delta", *below) if _WHOLE.isdisjoint(below):
             choice, _, *member = _named(path[1:], data["choices"])
             return Channel(("choice", choice), tuple(member))
-        case ("delta", *_):
+        case ("delta", *below) if data.get("type") != "content_block_delta" or (
+            len(below) == 1 and below[0] in _BLOCK_TEXTS
+        ):
             kind = str(data.get("type", "")).removesuffix(".delta")
             rest = _named(path[1:], data["delta"])
             parts = (str(data.get(name)) for name in _PART)
             if kind == "content_block_delta":
                 return Channel(_block(data), ("", *rest))
             return Channel(_block(data), (kind, *parts, *rest))
-        case ("content_block", *_):
+        case ("content_block", name) if name in _BLOCK_TEXTS:
             return Channel(_block(data), ("", *_named(path[1:], data["content_block"])))
     return None
 
@@ -73,7 +81,8 @@ def ends(data: Data) -> Iterator[End]:
             yield End(_block(data), kind.removesuffix(".done"))
     choices = data.get("choices")
     for number, choice in enumerate(choices if isinstance(choices, list) else ()):
-        if isinstance(choice, dict) and choice.get("finish_reason") is not None:
+        # Some servers have an empty text until the end.
+        if isinstance(choice, dict) and choice.get("finish_reason"):
             yield End(("choice", _name(choice, number)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from extproc.filters.builtin.escapes import blank_escapes
 from extproc.filters.builtin.personal.cards import card_finder
 from extproc.filters.builtin.personal.emails import LOCAL, LONGEST_LOCAL, find_emails
 from extproc.filters.builtin.personal.ibans import iban_finder
@@ -17,8 +18,8 @@ from extproc.filters.builtin.personal.spans import Finder, Kind, Span, View, uni
 CONTEXT: Final = 128
 """Characters before a place that decide what may start there; the longest local part needs 65."""
 
-_WORD: Final = f'{LOCAL}"'
-"""Of what an address, a key's prefix and the first digits of a number consist."""
+_WORD: Final = f'{LOCAL}"\\'
+"""Of what an address, a key's prefix, the first digits of a number and an escape consist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Detector:
 
     def find(self, text: str, begin: int = 0, *, final: bool = True) -> Found:
         """Find what starts in a text after `begin`; unless `final`, more of it comes later."""
-        view = View(text, begin, final)
+        view = View(blank_escapes(text), begin, final)
         spans = [span for finder in self._finders for span in finder(view)]
         if final:
             return Found(tuple(united(spans)), len(text))

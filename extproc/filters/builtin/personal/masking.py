@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from extproc.apis.answers import DONE
 from extproc.apis.sse import Event, EventSplitter
 from extproc.apis.texts import is_text
 from extproc.filters.api import FilterError
@@ -41,7 +42,8 @@ class Masker:
 
     With `holds` an event goes on when it is decided what of it is masked; without, at once and as
     it came. Raises `FilterError` where more would have to be held or kept than is allowed: what it
-    was fed then is the caller's, and what was held before comes with `close`, which never fails.
+    was fed then is the caller's, and what was held before comes with `close`, which does not fail
+    then.
     """
 
     def __init__(self, detector: Detector, mask: str, *, holds: bool = True) -> None:
@@ -71,7 +73,11 @@ class Masker:
 
     def close(self) -> bytes:
         """Return what is held: the stream is at its end."""
-        self._end(End())
+        try:
+            self._end(End())
+        except FilterError:
+            self._give_up(len(self._held))
+            raise
         return self._decided()
 
     def _take(self, event: Event) -> None:
@@ -86,7 +92,7 @@ class Masker:
         """Mask data that is no JSON object as one text; OpenAI's `[DONE]` ends all others."""
         if event.data is None:
             return Held(event)
-        if event.data.strip() == b"[DONE]":
+        if event.data.strip() == DONE.body:
             self._end(End())
         masked, counts = mask_text(event.data, self._detector, self._mask)
         self.counts += counts
@@ -135,7 +141,9 @@ class Masker:
             for member in tuple(texts):
                 if end.of(Channel(group, member)):
                     self._look(texts[member], final=True)
-                    del texts[member]
+                    # Some servers call every chunk of a choice its last one.
+                    if group[0] != "choice" or end.group is None:
+                        del texts[member]
             if not texts:
                 del self._groups[group]
 

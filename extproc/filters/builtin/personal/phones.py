@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
 
 from extproc.filters.builtin.personal.spans import Finder, Kind, Span, View, missing
-from extproc.plugins import PluginError
 
 _GAP: Final = r"[ .()/\-\u00a0\u2009\u202f\u2010-\u2013]"
 _NUMBER: Final = re.compile(rf"(?:\+[ (]{{0,2}}|\(?)[0-9](?:{_GAP}{{0,3}}[0-9]){{6,19}}")
@@ -44,24 +44,33 @@ _TRIES: Final = 4
 Valid = Callable[[str], bool]
 
 
-def phone_finder(regions: Sequence[str] = ()) -> Finder:
-    """Return what finds phone numbers, national ones of `regions` only (ISO 3166).
+def regions_with_numbers() -> AbstractSet[str]:
+    """Return the regions whose numbers are known. Raises `PluginError` without the library."""
+    regions: AbstractSet[str] = _library().SUPPORTED_REGIONS
+    return regions
 
-    Raises `PluginError` for a region that has no numbers, or where the library is missing.
-    """
+
+def _library() -> Any:  # noqa: ANN401 - imported where it is used
     try:
         import phonenumbers
     except ImportError as error:
         raise missing(error) from error
-    if unknown := sorted(set(regions) - phonenumbers.SUPPORTED_REGIONS):
-        raise PluginError(f"no phone numbers are known of the region {unknown[0]}")
+    return phonenumbers
+
+
+def phone_finder(regions: Sequence[str] = ()) -> Finder:
+    """Return what finds phone numbers, national ones of `regions` only (ISO 3166).
+
+    Raises `PluginError` where the library is missing.
+    """
+    phonenumbers = _library()
 
     def valid(text: str, region: str | None = None) -> bool:
         try:
             number = phonenumbers.parse(_THIN_SPACE.sub(" ", text), region)
         except phonenumbers.NumberParseException:
             return False
-        return phonenumbers.is_valid_number(number)
+        return bool(phonenumbers.is_valid_number(number))
 
     zero = {each: phonenumbers.ndd_prefix_for_region(each, True) == "0" for each in regions}  # noqa: FBT003 - its only form
 
@@ -75,13 +84,25 @@ def phone_finder(regions: Sequence[str] = ()) -> Finder:
 
     def find(view: View) -> Iterator[Span]:
         done = 0
+        known: dict[str, bool] = {}
         for each in starts.finditer(view.text, view.begin):
-            is_valid = valid if each[0] == "+" else valid_at_home
+            is_valid = _remembering(valid if each[0] == "+" else valid_at_home, known)
             if each.start() >= done and (span := _at(view, each.start(), is_valid)):
                 done = 0 if span.open else span.end
                 yield span
 
     return find
+
+
+def _remembering(valid: Valid, known: dict[str, bool]) -> Valid:
+    """Ask once for what stands in a text again and again: libphonenumber takes its time."""
+
+    def remembered(number: str) -> bool:
+        if number not in known:
+            known[number] = valid(number)
+        return known[number]
+
+    return remembered
 
 
 def _at(view: View, start: int, valid: Valid) -> Span | None:

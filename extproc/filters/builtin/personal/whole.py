@@ -15,8 +15,11 @@ Masked = tuple[bytes, Counter[Kind]]
 """A body with masks, and what they hide."""
 
 
-def mask_json(body: bytes, detector: Detector, mask: str) -> Masked:
-    """Mask the texts of a checked JSON body; all that is none of them stays byte for byte."""
+def mask_json(body: bytes, detector: Detector, mask: str, *, is_answer: bool) -> Masked:
+    """Mask the texts of a checked JSON body; all that is none of them stays byte for byte.
+
+    But for the `logprobs` of an answer, which say its text once more.
+    """
     counts: Counter[Kind] = Counter()
     edits = []
     for text in texts(body):
@@ -24,7 +27,10 @@ def mask_json(body: bytes, detector: Detector, mask: str) -> Masked:
         if found:
             counts += found
             edits.append((text.place, value))
-    return (without_logprobs(replace_strings(body, edits)) if edits else body), counts
+    if not edits:
+        return body, counts
+    masked = replace_strings(body, edits)
+    return (without_logprobs(masked) if is_answer else masked), counts
 
 
 def mask_text(body: bytes, detector: Detector, mask: str) -> Masked:

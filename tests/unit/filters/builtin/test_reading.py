@@ -36,7 +36,7 @@ def test_more_is_read_than_a_file_allows_by_default() -> None:
     assert len(read(subject(b'{"x":%s,"messages":[%s]}' % (deep, entries))).messages) == 3000
 
 
-@pytest.mark.parametrize(("size", "at_once"), [(256 * 1024, True), (256 * 1024 + 1, False)])
+@pytest.mark.parametrize(("size", "at_once"), [(64 * 1024, True), (64 * 1024 + 1, False)])
 async def test_only_a_large_body_is_judged_in_a_thread(size: int, at_once: bool) -> None:
     threads: list[int] = []
 
@@ -44,5 +44,5 @@ async def test_only_a_large_body_is_judged_in_a_thread(size: int, at_once: bool)
         threads.append(threading.get_ident())
         return KEEP
 
-    assert await judge(subject(b" " * size), by) is KEEP
+    assert await judge(subject(b" " * size), by, weight=4) is KEEP
     assert (threads == [threading.get_ident()]) is at_once

@@ -76,6 +76,27 @@ def test_channels(path: tuple[str | int, ...], data: dict[str, Any], channel: Ch
     assert channel_of(path, data) == channel
 
 
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        (
+            ("delta", "citation", "cited_text"),
+            {"type": "content_block_delta", "delta": {"citation": {"cited_text": "x"}}},
+        ),
+        (
+            ("content_block", "content", 0, "text"),
+            {"type": "content_block_start", "content_block": {"content": [{"text": "x"}]}},
+        ),
+        (
+            ("choices", 0, "delta", "annotations", 0, "title"),
+            chat("0", {"annotations": [{"title": "x"}]}),
+        ),
+    ],
+)
+def test_what_comes_whole_is_no_piece(path: tuple[str | int, ...], data: dict[str, Any]) -> None:
+    assert channel_of(path, data) is None
+
+
 def test_a_member_that_another_one_hides_is_a_failure() -> None:
     with pytest.raises(FilterError, match="twice"):
         channel_of(("choices", 1, "delta", "content"), chat("0", {"content": "a"}))
@@ -87,6 +108,7 @@ def test_a_member_that_another_one_hides_is_a_failure() -> None:
     ("data", "expected"),
     [
         (chat("0", {"content": "a"}, finish_reason=None), []),
+        (chat("0", {"content": "a"}, finish_reason=""), []),
         (chat("1", {}, finish_reason="stop"), [End(("choice", "1"))]),
         ({"choices": [], "usage": {}}, []),
         ({"choices": ["odd", None], "type": ["odd"]}, []),
