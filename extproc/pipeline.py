@@ -190,9 +190,11 @@ async def _finish(
     else:
         body = conversation.document.body
         answer = _mutations(decision, final, None if body is exchange.request.body else body)
-    order = decision.plan.agents.index
-    in_order = sorted(exchange.steps, key=lambda record: order(record.agent))
-    result = _result(answer, exchange, replace(decision, steps=tuple(in_order)))
+    if exchange.steps:
+        order = decision.plan.agents.index
+        in_order = sorted(exchange.steps, key=lambda record: order(record.agent))
+        decision = replace(decision, steps=tuple(in_order))
+    result = _result(answer, exchange, decision)
     filters = listener.answers.get(decision.agent)
     if filters is None or isinstance(answer, Reject):
         return result
