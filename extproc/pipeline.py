@@ -30,7 +30,7 @@ from extproc.exchange import Exchange
 from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
 from extproc.http import HttpRequest, Mutations, Scalar
-from extproc.plan import Decision, FilterRecord
+from extproc.plan import LONGEST_WAIT, Decision, FilterRecord
 from extproc.runtime import Listener, Runtime
 from extproc.spans import Attributes
 from extproc.steps import step_headers
@@ -39,6 +39,7 @@ from extproc.stream.events import ResponseHeaders, Result, Unfinished
 _METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
 _NO_ENCODING: Final = frozenset({"", "identity"})
 _MAX_LOOPS: Final = 8
+_LONGEST_WAIT: Final = LONGEST_WAIT.total_seconds()
 
 
 class Pipeline:
@@ -80,7 +81,7 @@ class Pipeline:
             return await _finish(listener, exchange, conversation, decision)
         earlier = listener.steps.longest(decision.plan.agents[:-1])
         unfinished = Unfinished(
-            timeout=earlier + max(0.0, exchange.budget.left),
+            timeout=min(earlier + max(0.0, exchange.budget.left), _LONGEST_WAIT),
             finish=lambda: _finish(listener, exchange, conversation, decision),
         )
         return _result(unfinished, exchange, decision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from heapq import nlargest
 from operator import itemgetter
 from types import MappingProxyType
@@ -14,6 +15,9 @@ _NO_SCORES: Mapping[str, float] = MappingProxyType({})
 
 STEP_GRACE: Final = 0.5
 """Seconds beyond an agent's timeout: Envoy keeps it, and knows better what happened."""
+
+LONGEST_WAIT: Final = timedelta(hours=1)
+"""The most that Envoy waits for the processor: it takes no larger figure."""
 
 _SLACK: Final = 2.0
 """Seconds: what becomes of agents that take all their time must be said before Envoy gives up."""

@@ -19,10 +19,10 @@ _ENVOY_ADMIN: Final = SocketAddress("127.0.0.1", 9901)
 def render(file: Path, *, target: str, directory: Path | None) -> None:
     """Print or write what `target` needs. Raises `Failure`."""
     from extproc.envoyconf.render.bootstrap import render as render_bootstrap
-    from extproc.envoyconf.topology import build
+    from extproc.envoyconf.topology import Places, build
 
     config = read(file).config
-    text = render_bootstrap(build(config, processor=_PROCESSOR, admin=_ENVOY_ADMIN))
+    text = render_bootstrap(build(config, Places(_PROCESSOR, _ENVOY_ADMIN)))
     if directory is None:
         click.echo(text, nl=False)
         return

@@ -226,9 +226,9 @@ def _bootstrap(
     config: Config, processor: tuple[Address, ...], admin: Address, egress: Address
 ) -> str:
     from extproc.envoyconf.render.bootstrap import render
-    from extproc.envoyconf.topology import build
+    from extproc.envoyconf.topology import Places, build
 
-    return render(build(config, processor=processor, admin=admin, egress=egress))
+    return render(build(config, Places(processor, admin, egress)))
 
 
 def _say_listeners(config: Config, addresses: Mapping[str, SocketAddress]) -> None:

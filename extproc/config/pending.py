@@ -16,20 +16,11 @@ _NO_EFFECT: Final = "accepted, but has no effect yet"
 
 PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     # key: the values of it that work already
-    "agents[].endpoints": (),
-    "agents[].failover": (),
-    "agents[].variants": (),
     "agents[].cluster": (),
     "agents[].service": (),
-    "agents[].load_balancing": ("least_request",),
-    "agents[].session_affinity": (),
-    "agents[].mirror": (),
-    "agents[].health_check": (),
     "agents[].fallback": (),
     "agents[].model": (),
     "agents[].access_key": (),
-    "agents[].headers": (),
-    "agents[].forward_authorization": (True,),
     "orchestrator.avoid_unavailable": (False,),
     "listeners[].tls": (),
     "listeners[].on_unavailable": ("reject",),

@@ -15,8 +15,11 @@ from trustme import CA
 
 from extproc.address import PipeAddress, SocketAddress
 from extproc.config.model.root import Config
+from extproc.envoyconf.files import Folder
 from extproc.envoyconf.render.bootstrap import render
-from extproc.envoyconf.topology import build
+from extproc.envoyconf.render.discovery import files
+from extproc.envoyconf.secrets import secrets
+from extproc.envoyconf.topology import Places, build
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FULL: dict[str, Any] = {
@@ -42,9 +45,41 @@ FULL: dict[str, Any] = {
             "url": "http://a.invalid",
             "outlier_detection": {"consecutive_gateway_failure": 0},
         },
+        {
+            "id": "many",
+            "endpoints": ["https://one.invalid/team", "https://two.invalid:8443/team"],
+            "failover": ["https://10.9.0.1/team"],
+            "load_balancing": "maglev",
+            "session_affinity": {"header": "x-user-id"},
+            "health_check": {"path": "/healthz?full=1", "interval": "500ms"},
+            "mirror": {"url": "http://copies.invalid", "percent": 12.5},
+        },
+        {
+            "id": "split",
+            "variants": [
+                {"id": "stable", "weight": 95, "url": "http://10.0.0.1"},
+                {
+                    "id": "canary",
+                    "weight": 5,
+                    "endpoints": ["http://a.invalid", "http://b.invalid"],
+                },
+                {"id": "off", "weight": 0, "url": "http://10.0.0.3"},
+            ],
+            "session_affinity": {"header": "x-user-id"},
+        },
+        {
+            "id": "model",
+            "url": "https://models.invalid/v1",
+            "access_key": "sk-1",
+            "headers": {"x-team": "100%"},
+        },
     ],
     "listeners": [
-        {"name": "one", "port": 0, "agents": [{"id": "weather"}, {"id": "named"}]},
+        {
+            "name": "one",
+            "port": 0,
+            "agents": [{"id": each} for each in ("weather", "named", "many", "split", "model")],
+        },
         {"name": "two", "address": "::1", "port": 0, "agents": [{"id": "ipv6"}, {"id": "calm"}]},
     ],
     "limits": {
@@ -65,11 +100,17 @@ def envoy() -> str:
 
 
 def validate(envoy: str, folder: Path, config: dict[str, Any]) -> None:
+    model = Config.model_validate(config)
     topology = build(
-        Config.model_validate(config),
-        processor=(PipeAddress("/run/worker-0.sock"), SocketAddress("127.0.0.1", 9001)),
-        admin=PipeAddress(str(folder / "admin.sock")),
+        model,
+        Places(
+            (PipeAddress("/run/worker-0.sock"), SocketAddress("127.0.0.1", 9001)),
+            PipeAddress(str(folder / "admin.sock")),
+            folder=Folder(str(folder), dynamic=False),
+        ),
     )
+    for name, file in files(topology, secrets(model)).secrets.items():
+        (folder / name).write_bytes(file.content)
     path = folder / "bootstrap.yaml"
     path.write_text(render(topology))
     command = (envoy, "--mode", "validate", "--log-level", "warn", "--config-path", str(path))

@@ -11,7 +11,7 @@ from envoy_data_plane.envoy.extensions.access_loggers.stream import v3 as stream
 from envoy_data_plane.google.protobuf import Any, Struct
 
 from extproc import names
-from extproc.envoyconf.resources.headers import VARIANT_KEY
+from extproc.envoyconf.resources.hosts import VARIANT_KEY
 from extproc.envoyconf.resources.http_filters import PATH_STATE
 
 _OURS: Final = names.METADATA_NAMESPACE

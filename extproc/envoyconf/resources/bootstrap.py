@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envoy_data_plane.envoy.config.bootstrap import v3 as bootstrap_v3
+from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listener_v3
 from envoy_data_plane.envoy.config.overload import v3 as overload
@@ -11,15 +12,18 @@ from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections 
 )
 from envoy_data_plane.google.protobuf import Any
 
+from extproc.envoyconf.files import CLUSTERS, LISTENERS, Folder
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
 from extproc.envoyconf.resources.egress import egress_listener
 from extproc.envoyconf.resources.listeners import agent_listener
+from extproc.envoyconf.resources.sources import file_source
 from extproc.envoyconf.topology import Topology
 
 
 def bootstrap(topology: Topology) -> bootstrap_v3.Bootstrap:
-    """Return the bootstrap for `topology`, everything in it static."""
+    """Return the bootstrap for `topology`: all of it, or where Envoy finds what may change."""
+    dynamic = topology.folder.dynamic
     return bootstrap_v3.Bootstrap(
         node=core.Node(id="outerloop", cluster="outerloop"),
         admin=bootstrap_v3.Admin(
@@ -28,29 +32,42 @@ def bootstrap(topology: Topology) -> bootstrap_v3.Bootstrap:
             ignore_global_conn_limit=True,
         ),
         static_resources=bootstrap_v3.BootstrapStaticResources(
-            listeners=_listeners(topology),
-            clusters=[processor_cluster(topology), *map(upstream_cluster, topology.clusters)],
+            listeners=[] if dynamic else listeners(topology),
+            clusters=[processor_cluster(topology), *([] if dynamic else clusters(topology))],
         ),
-        overload_manager=_connections_of_all_listeners(topology.max_connections),
+        dynamic_resources=_changing(topology.folder) if dynamic else None,
+        overload_manager=_connections_of_all_listeners(),
     )
 
 
-def _listeners(topology: Topology) -> list[listener_v3.Listener]:
-    listeners = [agent_listener(each, topology) for each in topology.listeners]
+def listeners(topology: Topology) -> list[listener_v3.Listener]:
+    """Return all listeners."""
+    every = [agent_listener(each, topology) for each in topology.listeners]
     if topology.egress is not None:
-        listeners.append(egress_listener(topology.egress, topology.limits))
-    return listeners
+        every.append(egress_listener(topology.egress, topology))
+    return every
 
 
-def _connections_of_all_listeners(limit: int) -> overload.OverloadManager:
-    """Return the ceiling that Envoy asks for beside each listener's own."""
+def clusters(topology: Topology) -> list[cluster_v3.Cluster]:
+    """Return all clusters that follow from the configuration."""
+    return [upstream_cluster(each, topology.folder) for each in topology.clusters]
+
+
+def _changing(folder: Folder) -> bootstrap_v3.BootstrapDynamicResources:
+    return bootstrap_v3.BootstrapDynamicResources(
+        lds_config=file_source(folder / LISTENERS), cds_config=file_source(folder / CLUSTERS)
+    )
+
+
+def _connections_of_all_listeners() -> overload.OverloadManager:
+    """Return a ceiling that Envoy asks for; what counts is each listener's own."""
     return overload.OverloadManager(
         resource_monitors=[
             overload.ResourceMonitor(
                 name="envoy.resource_monitors.global_downstream_max_connections",
                 typed_config=Any.pack(
                     downstream_connections.DownstreamConnectionsConfig(
-                        max_active_downstream_connections=limit
+                        max_active_downstream_connections=2**31 - 1
                     )
                 ),
             )

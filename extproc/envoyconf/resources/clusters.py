@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
-from envoy_data_plane.envoy.extensions.filters.http.upstream_codec import v3 as upstream_codec
-from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.address import SocketAddress, is_ip
-from extproc.config.model.agents import OutlierDetection
-from extproc.envoyconf.resources import headers
+from extproc.address import is_ip
+from extproc.config.model.agents import HealthCheck, LoadBalancing, OutlierDetection
+from extproc.config.model.types import LARGEST_SIZE
+from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources.addresses import load_assignment
-from extproc.envoyconf.resources.tls import upstream_tls
-from extproc.envoyconf.topology import PROCESSOR_CLUSTER, Topology, UpstreamCluster
+from extproc.envoyconf.resources.hosts import cluster_metadata, grouped_assignment, host_address
+from extproc.envoyconf.resources.tls import upstream_tls, upstream_tls_by_host
+from extproc.envoyconf.resources.upstream_filters import upstream_filters
+from extproc.envoyconf.topology import PROCESSOR_CLUSTER, Topology
+from extproc.envoyconf.upstreams import UpstreamCluster
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 _UPSTREAM_IDLE: Final = timedelta(seconds=4)
 """Common servers close idle connections after 5 s: Envoy must be first, or a request meets it."""
 
+_POLICIES: Final[Mapping[LoadBalancing, cluster_v3.ClusterLbPolicy]] = {
+    "round_robin": cluster_v3.ClusterLbPolicy.ROUND_ROBIN,
+    "least_request": cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
+    "random": cluster_v3.ClusterLbPolicy.RANDOM,
+    "ring_hash": cluster_v3.ClusterLbPolicy.RING_HASH,
+    "maglev": cluster_v3.ClusterLbPolicy.MAGLEV,
+}
+
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_NO_LIMIT: Final = 2**32 - 1
 _SECOND: Final = timedelta(seconds=1)
 _RECOVERY: Final = timedelta(milliseconds=100)
 """How soon a replaced worker is noticed: until then the others carry its load."""
 
 
-def upstream_cluster(cluster: UpstreamCluster) -> cluster_v3.Cluster:
-    """Return the Envoy cluster for one agent."""
-    origin = cluster.origin
-    host = "127.0.0.1" if origin.host == "localhost" else origin.host
+def upstream_cluster(cluster: UpstreamCluster, folder: Folder) -> cluster_v3.Cluster:
+    """Return the Envoy cluster for one agent, one variant of it, or another service.
+
+    Its secrets are in `folder`.
+    """
     breaker = cluster.circuit_breaker
     discovery = cluster_v3.ClusterDiscoveryType
+    literal = all(is_ip(host_address(each).host) for each in cluster.hosts)
     return cluster_v3.Cluster(
         name=cluster.name,
-        type=discovery.STATIC if is_ip(host) else discovery.STRICT_DNS,
+        type=discovery.STATIC if literal else discovery.STRICT_DNS,
         dns_lookup_family=cluster_v3.ClusterDnsLookupFamily.V4_PREFERRED,
         connect_timeout=_CONNECT_TIMEOUT,
-        lb_policy=cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
-        load_assignment=load_assignment(cluster.name, SocketAddress(host, origin.port)),
+        lb_policy=_POLICIES[cluster.load_balancing],
+        load_assignment=grouped_assignment(cluster),
+        metadata=cluster_metadata(cluster),
         circuit_breakers=_breakers(
             connections=breaker.max_connections,
             pending=breaker.max_pending_requests,
@@ -50,12 +65,14 @@ def upstream_cluster(cluster: UpstreamCluster) -> cluster_v3.Cluster:
             retries=breaker.max_retries,
         ),
         outlier_detection=_outlier_detection(cluster.outlier_detection),
+        health_checks=_health_checks(cluster.health_check),
         upstream_connection_options=cluster_v3.UpstreamConnectionOptions(
             tcp_keepalive=core.TcpKeepalive(
                 keepalive_probes=3, keepalive_time=30, keepalive_interval=5
             )
         ),
         transport_socket=upstream_tls(cluster),
+        transport_socket_matches=upstream_tls_by_host(cluster),
         typed_extension_protocol_options={
             _HTTP_OPTIONS: Any.pack(
                 upstreams.HttpProtocolOptions(
@@ -63,7 +80,7 @@ def upstream_cluster(cluster: UpstreamCluster) -> cluster_v3.Cluster:
                         idle_timeout=_UPSTREAM_IDLE
                     ),
                     explicit_http_config=_http_version(http2=cluster.http2),
-                    http_filters=_upstream_filters(),
+                    http_filters=upstream_filters(cluster, folder),
                 )
             )
         },
@@ -73,14 +90,14 @@ def upstream_cluster(cluster: UpstreamCluster) -> cluster_v3.Cluster:
 def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
     """Return the cluster of the processor's workers, each an endpoint of its own.
 
-    Its limits are those of the clients: it must never be what turns a request away.
+    It has no limits of its own: those of the clients hold, and what they may be changes while it
+    stays.
     """
-    limit = topology.max_connections
     return cluster_v3.Cluster(
         name=PROCESSOR_CLUSTER,
         type=cluster_v3.ClusterDiscoveryType.STATIC,
         connect_timeout=_SECOND,
-        per_connection_buffer_limit_bytes=topology.limits.max_request_bytes,
+        per_connection_buffer_limit_bytes=LARGEST_SIZE,
         lb_policy=cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
         # Default 1 s: for that long after a worker is back, no request would reach it.
         common_lb_config=cluster_v3.ClusterCommonLbConfig(update_merge_window=timedelta()),
@@ -99,7 +116,9 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
                 ),
             )
         ],
-        circuit_breakers=_breakers(connections=limit, pending=limit, requests=limit, retries=limit),
+        circuit_breakers=_breakers(
+            connections=_NO_LIMIT, pending=_NO_LIMIT, requests=_NO_LIMIT, retries=_NO_LIMIT
+        ),
         typed_extension_protocol_options={
             _HTTP_OPTIONS: Any.pack(
                 upstreams.HttpProtocolOptions(explicit_http_config=_http_version(http2=True))
@@ -148,13 +167,17 @@ def _http_version(*, http2: bool) -> upstreams.HttpProtocolOptionsExplicitHttpCo
     )
 
 
-def _upstream_filters() -> list[hcm.HttpFilter]:
+def _health_checks(check: HealthCheck | None) -> list[core.HealthCheck]:
+    if check is None:
+        return []
     return [
-        hcm.HttpFilter(
-            name="envoy.filters.http.header_mutation", typed_config=headers.from_agent()
-        ),
-        hcm.HttpFilter(
-            name="envoy.filters.http.upstream_codec",
-            typed_config=Any.pack(upstream_codec.UpstreamCodec()),
-        ),
+        core.HealthCheck(
+            timeout=min(check.interval, _CONNECT_TIMEOUT),
+            interval=check.interval,
+            # Default 60 s: an agent that nobody asked for a while may be down for as long.
+            no_traffic_interval=check.interval,
+            unhealthy_threshold=2,
+            healthy_threshold=1,
+            http_health_check=core.HealthCheckHttpHealthCheck(path=check.path),
+        )
     ]

@@ -13,37 +13,29 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.config.model.root import Limits
 from extproc.envoyconf.resources.addresses import address
+from extproc.envoyconf.resources.destinations import route_action
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import header_is
-from extproc.envoyconf.resources.retries import agent_retries
-from extproc.envoyconf.topology import EgressListener, EgressRoute
+from extproc.envoyconf.resources.sources import routes_from
+from extproc.envoyconf.topology import EgressListener, EgressRoute, Topology
 
-_NAME: Final = "egress"
+NAME: Final = "egress"
 _CALLERS: Final = timedelta()
 """No timeout of Envoy's: each call has the caller's deadline, which ends its stream."""
 
 
-def egress_listener(listener: EgressListener, limits: Limits) -> listener_v3.Listener:
+def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3.Listener:
     """Return the listener; a call's `x-outerloop-target` names its route.
 
     Envoy's own answers carry `x-outerloop-error`, which no target can send.
     """
+    folder = topology.folder
     manager = hcm.HttpConnectionManager(
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
-        stat_prefix=_NAME,
-        route_config=route.RouteConfiguration(
-            name=_NAME,
-            virtual_hosts=[
-                route.VirtualHost(
-                    name=_NAME,
-                    domains=["*"],
-                    routes=[_to_target(each) for each in listener.routes],
-                    request_headers_to_remove=[names.HEADER_TARGET],
-                )
-            ],
-        ),
+        stat_prefix=NAME,
+        route_config=None if folder.dynamic else egress_routes(listener),
+        rds=routes_from(folder, NAME) if folder.dynamic else None,
         http_filters=[
             hcm.HttpFilter(
                 name="envoy.filters.http.router",
@@ -56,7 +48,7 @@ def egress_listener(listener: EgressListener, limits: Limits) -> listener_v3.Lis
         local_reply_config=local_reply_config(),
     )
     return listener_v3.Listener(
-        name=_NAME,
+        name=NAME,
         address=address(listener.address),
         traffic_direction=core.TrafficDirection.OUTBOUND,
         filter_chains=[
@@ -70,9 +62,24 @@ def egress_listener(listener: EgressListener, limits: Limits) -> listener_v3.Lis
             )
         ],
         # A call's body is kept for a retry.
-        per_connection_buffer_limit_bytes=limits.max_request_bytes,
+        per_connection_buffer_limit_bytes=topology.limits.max_request_bytes,
         # Clients that take every connection must not keep the processor from deciding.
         ignore_global_conn_limit=True,
+    )
+
+
+def egress_routes(listener: EgressListener) -> route.RouteConfiguration:
+    """Return the routes to all that the processor calls."""
+    return route.RouteConfiguration(
+        name=NAME,
+        virtual_hosts=[
+            route.VirtualHost(
+                name=NAME,
+                domains=["*"],
+                routes=[_to_target(each) for each in listener.routes],
+                request_headers_to_remove=[names.HEADER_TARGET],
+            )
+        ],
     )
 
 
@@ -80,11 +87,5 @@ def _to_target(to: EgressRoute) -> route.Route:
     return route.Route(
         name=f"target/{to.target}",
         match=route.RouteMatch(prefix="/", headers=[header_is(names.HEADER_TARGET, to.target)]),
-        route=route.RouteAction(
-            cluster=to.cluster,
-            host_rewrite_literal=to.authority,
-            timeout=to.timeout,
-            idle_timeout=to.idle_timeout,
-            retry_policy=agent_retries(to.retries),
-        ),
+        route=route_action(to.to),
     )

@@ -14,6 +14,7 @@ from envoy_data_plane.google.protobuf import Any
 from extproc import names
 from extproc.envoyconf.resources.retries import processor_retries
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
+from extproc.plan import LONGEST_WAIT
 
 _WRITABLE: Final = (
     f"{names.HEADER_PREFIX}[a-z0-9-]+",
@@ -67,7 +68,7 @@ _OF_ANSWERS: Final = (
 """All that filters of answers may set or remove."""
 
 
-def answer_processor(listener: AgentListener) -> Any:
+def answer_processor() -> Any:
     """Return the filter for answers; it does nothing but where a route asks for it."""
     return Any.pack(
         ext_proc.ExternalProcessor(
@@ -77,7 +78,8 @@ def answer_processor(listener: AgentListener) -> Any:
             processing_mode=_NOTHING,
             # Tells an agent's answer from one of Envoy's own.
             response_attributes=[names.ATTRIBUTE_DETAILS],
-            message_timeout=listener.answer_timeout,
+            # Without effect in this mode: the filters of an answer keep their own time.
+            message_timeout=LONGEST_WAIT,
             mutation_rules=_allowing(_OF_ANSWERS),
             metadata_options=ext_proc.MetadataOptions(
                 receiving_namespaces=_OURS, forwarding_namespaces=_OURS
@@ -119,7 +121,7 @@ def external_processor(listener: AgentListener) -> Any:
             status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
             processing_mode=_PHASES,
             message_timeout=listener.message_timeout,
-            max_message_timeout=listener.max_message_timeout,
+            max_message_timeout=LONGEST_WAIT,
             mutation_rules=_allowing(_WRITABLE),
             metadata_options=ext_proc.MetadataOptions(receiving_namespaces=_OURS),
             stat_prefix=PROCESSOR_CLUSTER,

@@ -14,10 +14,8 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.resources.hosts import VARIANT_KEY
 from extproc.envoyconf.resources.matchers import matching
-
-VARIANT_KEY: Final = "variant"
-"""In the metadata of a cluster: which variant of its agent it is."""
 
 
 def _metadata(key: str) -> str:

@@ -53,7 +53,7 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         # Decides, and has the route chosen again.
         ("envoy.filters.http.ext_proc", external_processor(listener)),
         # Behind the decision, as it does what the agent's route says; answers pass it first.
-        (ANSWERS, answer_processor(listener)),
+        (ANSWERS, answer_processor()),
         # Last by Envoy's rule.
         ("envoy.filters.http.router", Any.pack(router.Router(suppress_envoy_headers=True))),
     ]

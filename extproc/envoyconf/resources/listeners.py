@@ -21,9 +21,13 @@ from extproc.envoyconf.resources.http_filters import http_filters
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import matching
 from extproc.envoyconf.resources.routes import route_configuration
+from extproc.envoyconf.resources.sources import routes_from
+from extproc.envoyconf.resources.tls import downstream_tls
 from extproc.envoyconf.topology import AgentListener, Topology
+from extproc.plan import LONGEST_WAIT
 
 _CONNECTION_IDLE: Final = timedelta(minutes=5)
+_SLACK: Final = timedelta(minutes=1)
 
 
 def agent_listener(listener: AgentListener, topology: Topology) -> listener_v3.Listener:
@@ -49,7 +53,8 @@ def agent_listener(listener: AgentListener, topology: Topology) -> listener_v3.L
                 filters=[
                     listener_v3.Filter(name=name, typed_config=Any.pack(config))
                     for name, config in filters
-                ]
+                ],
+                transport_socket=downstream_tls(listener, topology.folder),
             )
         ],
         # A buffered body must fit, or Envoy answers 413 below the limit.
@@ -63,11 +68,12 @@ def agent_listener(listener: AgentListener, topology: Topology) -> listener_v3.L
 
 def connection_manager(listener: AgentListener, topology: Topology) -> hcm.HttpConnectionManager:
     """Return how `listener` speaks HTTP with its clients, HTTP/1.1 and HTTP/2 alike."""
-    limits = topology.limits
+    limits, folder = topology.limits, topology.folder
     return hcm.HttpConnectionManager(
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
         stat_prefix=f"agents.{listener.name}",
-        route_config=route_configuration(listener),
+        route_config=None if folder.dynamic else route_configuration(listener),
+        rds=routes_from(folder, listener.name) if folder.dynamic else None,
         http_filters=http_filters(listener, topology),
         common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=_CONNECTION_IDLE),
         http_protocol_options=core.Http1ProtocolOptions(
@@ -81,7 +87,9 @@ def connection_manager(listener: AgentListener, topology: Topology) -> hcm.HttpC
         ),
         # Answers pass as the agent sent them: its server header, or none.
         server_header_transformation=hcm.HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
-        stream_idle_timeout=listener.stream_idle_timeout,
+        # While a plan runs nothing moves: an agent's route has an idle timeout of its own.
+        stream_idle_timeout=LONGEST_WAIT + _SLACK,
+        stream_flush_timeout=_CONNECTION_IDLE,
         request_timeout=limits.request_timeout,
         request_headers_timeout=limits.request_headers_timeout,
         access_log=access_logs(listener.name, topology.access_log),

@@ -8,6 +8,9 @@ from typing import Final
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as previous_hosts
+from envoy_data_plane.envoy.extensions.retry.priority.previous_priorities import (
+    v3 as previous_priorities,
+)
 from envoy_data_plane.google.protobuf import Any
 
 from extproc.config.model.agents import Retries
@@ -17,8 +20,11 @@ _SELECTION_ATTEMPTS: Final = 5
 """How often another host is drawn before one that failed is taken again."""
 
 
-def agent_retries(retries: Retries) -> route.RetryPolicy | None:
-    """Return the policy of a route, on another host where there is one; None for no retries."""
+def agent_retries(retries: Retries, *, failover: bool = False) -> route.RetryPolicy | None:
+    """Return the policy of a route, on another host where there is one; None for no retries.
+
+    With `failover` a retry goes to the next group of hosts.
+    """
     if not retries.num_retries or not retries.retry_on:
         return None
     conditions = [each for each in retries.retry_on if isinstance(each, str)]
@@ -30,6 +36,7 @@ def agent_retries(retries: Retries) -> route.RetryPolicy | None:
         num_retries=retries.num_retries,
         per_try_timeout=retries.per_try_timeout,
         retriable_status_codes=statuses,
+        retry_priority=_next_group() if failover else None,
         retry_host_predicate=[
             route.RetryPolicyRetryHostPredicate(
                 name=_PREVIOUS_HOSTS,
@@ -37,6 +44,13 @@ def agent_retries(retries: Retries) -> route.RetryPolicy | None:
             )
         ],
         host_selection_retry_max_attempts=_SELECTION_ATTEMPTS,
+    )
+
+
+def _next_group() -> route.RetryPolicyRetryPriority:
+    return route.RetryPolicyRetryPriority(
+        name="envoy.retry_priorities.previous_priorities",
+        typed_config=Any.pack(previous_priorities.PreviousPrioritiesConfig(update_frequency=1)),
     )
 
 

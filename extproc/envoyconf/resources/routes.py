@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from extproc import names
+from extproc.envoyconf.resources.destinations import removed_headers, route_action
 from extproc.envoyconf.resources.headers import header_option
 from extproc.envoyconf.resources.http_filters import answers_filtered, buffer_disabled
 from extproc.envoyconf.resources.matchers import header_is
-from extproc.envoyconf.resources.retries import agent_retries
 from extproc.envoyconf.topology import AgentListener, AgentRoute
 from extproc.errors import GATEWAY_ERRORS
 
@@ -32,27 +33,21 @@ def route_configuration(listener: AgentListener) -> route.RouteConfiguration:
     return route.RouteConfiguration(name=listener.name, virtual_hosts=[everything])
 
 
-def _to_agent(to: AgentRoute) -> route.Route:
+def _to_agent(route_to: AgentRoute) -> route.Route:
+    to, filtered = route_to.to, route_to.filtered
+    action = route_action(to, rewrite_prefix=_API_ROOT)
+    # Filters must be able to read the answer.
+    readable = [header_option("accept-encoding", "identity")] if filtered else []
     return route.Route(
-        name=f"agent/{to.agent}",
+        name=f"agent/{route_to.agent}",
         match=route.RouteMatch(
             prefix=_API_ROOT,
-            headers=[header_is(names.HEADER_AGENT, to.agent)],
+            headers=[header_is(names.HEADER_AGENT, route_to.agent)],
         ),
-        route=route.RouteAction(
-            cluster=to.cluster,
-            prefix_rewrite=to.path_prefix + _API_ROOT if to.path_prefix else "",
-            host_rewrite_literal=to.authority,
-            append_x_forwarded_host=True,
-            timeout=to.timeout,
-            idle_timeout=to.idle_timeout,
-            retry_policy=agent_retries(to.retries),
-        ),
-        typed_per_filter_config=answers_filtered() if to.filtered else {},
-        # Filters must be able to read it.
-        request_headers_to_add=(
-            [header_option("accept-encoding", "identity")] if to.filtered else []
-        ),
+        route=replace(action, append_x_forwarded_host=True),
+        typed_per_filter_config=answers_filtered() if filtered else {},
+        request_headers_to_add=readable,
+        request_headers_to_remove=removed_headers(to),
     )
 
 

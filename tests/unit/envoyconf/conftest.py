@@ -7,7 +7,8 @@ import pytest
 
 from extproc.address import PipeAddress
 from extproc.config.model.root import Config
-from extproc.envoyconf.topology import Topology, build
+from extproc.envoyconf.files import Folder
+from extproc.envoyconf.topology import Places, Topology, build
 
 Make = Callable[..., Topology]
 
@@ -17,7 +18,10 @@ def make_topology() -> Make:
     """Build a topology of the agents given (default: one), all offered by one listener."""
 
     def make(
-        *agents: dict[str, Any], listener: dict[str, Any] | None = None, **rest: Any
+        *agents: dict[str, Any],
+        listener: dict[str, Any] | None = None,
+        folder: Folder | None = None,
+        **rest: Any,
     ) -> Topology:
         chosen = agents or ({"id": "weather", "url": "http://127.0.0.1:10510"},)
         config = Config.model_validate(
@@ -37,8 +41,12 @@ def make_topology() -> Make:
         )
         return build(
             config,
-            processor=(PipeAddress("/run/worker-0.sock"),),
-            admin=PipeAddress("/run/envoy.sock"),
+            Places(
+                (PipeAddress("/run/worker-0.sock"),),
+                PipeAddress("/run/envoy.sock"),
+                PipeAddress("/run/egress.sock") if folder else None,
+                folder or Folder("/etc/outerloop", dynamic=False),
+            ),
             system_ca="/etc/ca.pem",
         )
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from extproc.address import PipeAddress, SocketAddress
 from extproc.config.model.root import Config
-from extproc.envoyconf.topology import ClientTls, Topology, build
-from extproc.plan import longest_steps
+from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.upstreams import ClientTls
 
 Make = Callable[..., Topology]
 LISTENERS = [{"name": "travel", "port": 8001, "agents": [{"id": "weather"}]}]
@@ -39,49 +40,34 @@ def test_an_agent_is_a_cluster_and_a_route_of_each_listener_that_offers_it() -> 
         }
     )
     processor = (PipeAddress("/run/0.sock"), SocketAddress("127.0.0.1", 9001))
-    topology = build(config, processor=processor, admin=PipeAddress("/run/admin.sock"))
+    topology = build(config, Places(processor, PipeAddress("/run/admin.sock")))
     assert [cluster.name for cluster in topology.clusters] == ["agent/weather", "agent/flight"]
     first, second = topology.listeners
     assert [route.agent for route in first.routes] == ["weather"]
     assert [route.agent for route in second.routes] == ["weather", "flight"]
-    assert [route.timeout for route in second.routes] == [seconds(40), seconds(20)]
-    weather = first.routes[0]
-    assert weather.cluster == "agent/weather"
-    assert weather.authority == "localhost:10510"
+    assert [route.to.timeout for route in second.routes] == [seconds(40), seconds(20)]
+    weather = first.routes[0].to
+    (share,) = weather.shares
+    assert (share.cluster, share.authority) == ("agent/weather", "localhost:10510")
     assert weather.path_prefix == "/team"
     assert second.address == SocketAddress("0.0.0.0", 8002)
     assert topology.processor == processor
-    assert topology.max_connections == 2 * config.limits.max_connections
 
 
 def test_envoy_waits_longer_than_the_processor_takes(make_topology: Make) -> None:
-    topology = make_topology(
-        {"id": "weather", "url": "http://a", "timeout": "100s"},
-        {"id": "flight", "url": "http://b", "timeout": "60s"},
-        listener={"decision_timeout": "10s"},
-        orchestrator={"max_agents": 3},
-    )
-    listener = topology.listeners[0]
+    (listener,) = make_topology(listener={"decision_timeout": "10s"}).listeners
     assert listener.message_timeout == seconds(12)
-    assert listener.max_message_timeout == seconds(12 + 2 * 100.5 + 2)
-    assert listener.stream_idle_timeout > listener.max_message_timeout
 
 
-@pytest.mark.parametrize("execution", ["sequential", "parallel"])
-def test_the_longest_plan_may_be_asked_for(execution: str, make_topology: Make) -> None:
-    """Envoy ignores what is over its maximum, and would give up on the plan."""
-    listener = make_topology(
-        {"id": "weather", "url": "http://a", "timeout": "1s"},
-        listener={"decision_timeout": "1ms", "execution": execution},
+def test_nothing_that_a_listener_has_follows_from_its_agents(make_topology: Make) -> None:
+    """A listener that changes is drained, and agents must be changed without."""
+    few = make_topology({"id": "a", "url": "http://a"}).listeners[0]
+    many = make_topology(
+        {"id": "a", "url": "http://b", "timeout": "1h", "idle_timeout": "2h"},
+        {"id": "b", "endpoints": ["http://b"]},
         orchestrator={"max_agents": 16},
     ).listeners[0]
-    asked = longest_steps([1.0] * 15, parallel=execution == "parallel")
-    assert listener.max_message_timeout.total_seconds() >= asked
-
-
-def test_one_agent_a_plan_needs_no_longer_than_a_decision(make_topology: Make) -> None:
-    listener = make_topology(orchestrator={"max_agents": 1}).listeners[0]
-    assert listener.max_message_timeout == listener.message_timeout
+    assert replace(few, routes=()) == replace(many, routes=())
 
 
 def test_https_is_checked_against_the_systems_authorities_or_the_agents_own(
@@ -107,12 +93,12 @@ def test_an_agent_without_a_url_is_refused() -> None:
     config = Config.model_validate(
         {
             "version": "v1",
-            "agents": [{"id": "weather", "endpoints": ["http://a"]}],
+            "agents": [{"id": "weather", "cluster": "theirs"}],
             "listeners": LISTENERS,
         }
     )
     with pytest.raises(ValueError, match="agent weather has no url"):
-        build(config, processor=(PipeAddress("/0"),), admin=PipeAddress("/1"))
+        build(config, Places((PipeAddress("/0"),), PipeAddress("/1")))
 
 
 def test_an_agent_that_only_a_rule_names_is_routable(make_topology: Make) -> None:

@@ -9,7 +9,7 @@ from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 
 from extproc.address import PipeAddress, SocketAddress
-from extproc.envoyconf.resources.addresses import load_assignment
+from extproc.envoyconf.resources.addresses import address, load_assignment
 from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
 from extproc.envoyconf.topology import Topology
 
@@ -21,7 +21,7 @@ Cluster = Callable[..., cluster_v3.Cluster]
 def make_cluster(make_topology: Make) -> Cluster:
     def make(url: str = "http://127.0.0.1:80", **keys: Any) -> cluster_v3.Cluster:
         topology = make_topology({"id": "weather", "url": url, **keys})
-        return upstream_cluster(topology.clusters[0])
+        return upstream_cluster(topology.clusters[0], topology.folder)
 
     return make
 
@@ -48,7 +48,11 @@ def test_names_are_resolved_and_literals_are_not(
     cluster = make_cluster(url)
     assert cluster.type is not None
     assert cluster.type.name == discovery
-    assert cluster.load_assignment == load_assignment("agent/weather", SocketAddress(host, 80))
+    assert cluster.load_assignment is not None
+    (group,) = cluster.load_assignment.endpoints
+    (only,) = group.lb_endpoints
+    assert only.endpoint is not None
+    assert only.endpoint.address == address(SocketAddress(host, 80))
 
 
 def test_breakers_are_the_configurations(make_cluster: Cluster) -> None:
@@ -124,13 +128,12 @@ def test_a_worker_that_is_back_is_used_at_once(make_topology: Make) -> None:
 
 
 def test_the_processor_is_never_the_narrowest_part(make_topology: Make) -> None:
-    topology = make_topology(limits={"max_connections": 60_000, "max_request_bytes": "5MiB"})
-    cluster = processor_cluster(topology)
-    assert cluster.per_connection_buffer_limit_bytes == 5 * 2**20
+    cluster = processor_cluster(make_topology())
+    assert cluster.per_connection_buffer_limit_bytes == 2**30
     assert cluster.circuit_breakers is not None
     (threshold,) = cluster.circuit_breakers.thresholds
     limits = (threshold.max_requests, threshold.max_pending_requests, threshold.max_retries)
-    assert limits == (60_000,) * 3
+    assert limits == (2**32 - 1,) * 3
 
 
 def test_the_processor_speaks_http_2(make_topology: Make) -> None:

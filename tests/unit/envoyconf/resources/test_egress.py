@@ -5,7 +5,7 @@ from typing import Any
 from extproc.address import PipeAddress
 from extproc.config.model.root import Config
 from extproc.envoyconf.resources.bootstrap import bootstrap
-from extproc.envoyconf.topology import build
+from extproc.envoyconf.topology import Places, build
 
 CONFIG = {
     "version": "v1",
@@ -18,9 +18,11 @@ CONFIG = {
 def rendered(*, egress: bool) -> dict[str, Any]:
     topology = build(
         Config.model_validate(CONFIG),
-        processor=(PipeAddress("/w.sock"),),
-        admin=PipeAddress("/e.sock"),
-        egress=PipeAddress("/out.sock") if egress else None,
+        Places(
+            (PipeAddress("/w.sock"),),
+            PipeAddress("/e.sock"),
+            PipeAddress("/out.sock") if egress else None,
+        ),
         system_ca="/ca.pem",
     )
     return dict(bootstrap(topology).to_dict(casing=str))  # type: ignore[arg-type] # as render does

@@ -12,6 +12,7 @@ from extproc.envoyconf.resources.ext_proc import (
     external_processor,
 )
 from extproc.envoyconf.topology import Topology
+from extproc.plan import LONGEST_WAIT
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def config(make_topology: Callable[..., Topology]) -> ext_proc.ExternalProcessor
     config = external_processor(listener).unpack()
     assert isinstance(config, ext_proc.ExternalProcessor)
     assert config.message_timeout == listener.message_timeout
-    assert config.max_message_timeout == listener.max_message_timeout
+    assert config.max_message_timeout == LONGEST_WAIT
     return config
 
 
@@ -72,11 +73,8 @@ def test_the_stream_goes_to_the_processor_with_retries(config: ext_proc.External
     assert service.retry_policy is not None
 
 
-def test_answers_are_left_alone_but_where_a_route_asks(
-    make_topology: Callable[..., Topology],
-) -> None:
-    (listener,) = make_topology().listeners
-    config = answer_processor(listener).unpack()
+def test_answers_are_left_alone_but_where_a_route_asks() -> None:
+    config = answer_processor().unpack()
     assert isinstance(config, ext_proc.ExternalProcessor)
     mode = config.processing_mode
     assert mode is not None

@@ -14,6 +14,7 @@ from extproc.address import SocketAddress
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.listeners import agent_listener, connection_manager
 from extproc.envoyconf.topology import Topology
+from extproc.plan import LONGEST_WAIT
 
 Make = Callable[..., Topology]
 
@@ -66,11 +67,13 @@ def test_a_request_id_of_the_client_stays(manager: hcm.HttpConnectionManager) ->
 
 
 def test_slow_clients_are_bounded_and_slow_decisions_are_not_cut(
-    manager: hcm.HttpConnectionManager, make_topology: Make
+    manager: hcm.HttpConnectionManager,
 ) -> None:
     assert manager.request_timeout == timedelta(seconds=9)
     assert manager.request_headers_timeout == timedelta(seconds=3)
-    assert manager.stream_idle_timeout == make_topology().listeners[0].stream_idle_timeout
+    assert manager.stream_idle_timeout is not None
+    assert manager.stream_idle_timeout > LONGEST_WAIT
+    assert manager.stream_flush_timeout == timedelta(minutes=5)
 
 
 def test_no_client_is_trusted(manager: hcm.HttpConnectionManager) -> None:

@@ -1,0 +1,85 @@
+"""The files that Envoy reads and reads again: names of its routes, clusters and secrets on disk.
+
+Envoy notices a file that another one is renamed over, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+CLUSTERS: Final = "clusters.json"
+LISTENERS: Final = "listeners.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where Envoy finds its files.
+
+    In a `dynamic` one are listeners, routes, clusters and secrets; else secrets alone, and the
+    rest is in the bootstrap.
+    """
+
+    path: str
+    dynamic: bool
+
+    def __truediv__(self, name: str) -> str:
+        """Return the path of a file."""
+        return f"{self.path}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The content of a file, and the version by which Envoy says that it is in force."""
+
+    version: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """All files of one configuration. The same configuration has the same versions.
+
+    `routes` and `secrets` are by the names of their files.
+    """
+
+    clusters: File
+    listeners: File
+    routes: Mapping[str, File]
+    secrets: Mapping[str, File]
+
+
+def routes_file(listener: str) -> str:
+    """Return the name of the file with the routes of a listener."""
+    return f"routes-{listener}.json"
+
+
+def secret_file(secret: str) -> str:
+    """Return the name of the file with a secret."""
+    return f"secret-{secret}.json"
+
+
+def key_secret(agent: str) -> str:
+    """Name the secret with an agent's `access_key` as it is."""
+    return f"agent-{agent}-key"
+
+
+def bearer_secret(agent: str) -> str:
+    """Name the secret with an agent's `access_key` as a bearer token (RFC 6750)."""
+    return f"agent-{agent}-bearer"
+
+
+def header_secret(agent: str, header: str) -> str:
+    """Name the secret with the value of one of an agent's `headers`."""
+    return f"agent-{agent}-header-{header}"
+
+
+def certificate_secret(listener: str) -> str:
+    """Name the secret with the certificate and key of a listener."""
+    return f"listener-{listener}-certificate"
+
+
+def client_ca_secret(listener: str) -> str:
+    """Name the secret with the authorities that a listener's clients are checked against."""
+    return f"listener-{listener}-client-ca"

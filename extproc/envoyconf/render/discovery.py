@@ -1,0 +1,64 @@
+"""The files that a running Envoy reads again: clusters, listeners, routes and secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any as Message
+from typing import Final
+
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
+from envoy_data_plane.google.protobuf import Any
+
+from extproc.envoyconf.files import File, Files, routes_file, secret_file
+from extproc.envoyconf.resources import bootstrap
+from extproc.envoyconf.resources.egress import NAME as EGRESS
+from extproc.envoyconf.resources.egress import egress_routes
+from extproc.envoyconf.resources.routes import route_configuration
+from extproc.envoyconf.secrets import Authorities, Secret, Text
+from extproc.envoyconf.topology import Topology
+
+_VERSION_DIGITS: Final = 16
+
+
+def files(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
+    """Return the files for a topology whose folder is dynamic."""
+    routes = {each.name: route_configuration(each) for each in topology.listeners}
+    if topology.egress is not None:
+        routes[EGRESS] = egress_routes(topology.egress)
+    return Files(
+        clusters=_file(bootstrap.clusters(topology)),
+        listeners=_file(bootstrap.listeners(topology)),
+        routes={routes_file(name): _file([each]) for name, each in routes.items()},
+        secrets={secret_file(name): _file([_secret(name, secrets[name])]) for name in secrets},
+    )
+
+
+def _file(messages: Iterable[Message]) -> File:
+    resources = [
+        # betterproto2's own spelling of some names is not Envoy's.
+        Any.pack(each).to_dict(casing=str)
+        for each in messages
+    ]
+    version = hashlib.sha256(json.dumps(resources).encode()).hexdigest()[:_VERSION_DIGITS]
+    document = {"version_info": version, "resources": resources}
+    return File(version, json.dumps(document).encode())
+
+
+def _secret(name: str, secret: Secret) -> tls.Secret:
+    if isinstance(secret, Text):
+        value = core.DataSource(inline_string=secret.value)
+        return tls.Secret(name=name, generic_secret=tls.GenericSecret(secret=value))
+    if isinstance(secret, Authorities):
+        trusted = core.DataSource(inline_bytes=secret.certificates)
+        context = tls.CertificateValidationContext(trusted_ca=trusted)
+        return tls.Secret(name=name, validation_context=context)
+    return tls.Secret(
+        name=name,
+        tls_certificate=tls.TlsCertificate(
+            certificate_chain=core.DataSource(inline_bytes=secret.chain),
+            private_key=core.DataSource(inline_bytes=secret.key),
+        ),
+    )

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from extproc.envoyconf.files import Files, Folder
+from extproc.envoyconf.render.discovery import files
+from extproc.envoyconf.secrets import Certificate, Secret, Text
+from extproc.envoyconf.topology import Topology
+
+Make = Callable[..., Topology]
+FOLDER = Folder("/run/envoy", dynamic=True)
+
+
+@pytest.fixture
+def make_files(make_topology: Make) -> Callable[..., Files]:
+    return lambda *agents: files(make_topology(*agents, folder=FOLDER), {})
+
+
+def test_listeners_say_where_their_routes_are(make_files: Callable[..., Files]) -> None:
+    made = make_files({"id": "a", "url": "http://a"})
+    assert made.routes.keys() == {"routes-travel.json", "routes-egress.json"}
+    listeners = made.listeners.content.decode()
+    assert "/run/envoy/routes-travel.json" in listeners
+    assert "agent/a" not in listeners
+    resources = json.loads(made.clusters.content)["resources"]
+    assert [each["name"] for each in resources] == ["agent/a"]
+    assert resources[0]["outlier_detection"]["enforcing_consecutive_5xx"] == 0
+
+
+def test_a_change_of_agents_changes_no_listener(make_files: Callable[..., Files]) -> None:
+    one = make_files({"id": "a", "url": "http://a"})
+    two = make_files({"id": "a", "url": "http://a"}, {"id": "b", "url": "http://b"})
+    assert one.listeners == two.listeners
+    assert one.clusters.version != two.clusters.version
+    assert one == make_files({"id": "a", "url": "http://a"})
+    assert json.loads(two.clusters.content)["version_info"] == two.clusters.version
+
+
+def test_secrets_have_files_of_their_own(make_topology: Make) -> None:
+    topology = make_topology({"id": "a", "url": "https://a", "access_key": "sk-1"}, folder=FOLDER)
+    secrets: dict[str, Secret] = {"agent-a-key": Text("sk-1"), "c": Certificate(b"chain", b"key")}
+    made = files(topology, secrets)
+    assert made.secrets.keys() == {"secret-agent-a-key.json", "secret-c.json"}
+    assert b"sk-1" in made.secrets["secret-agent-a-key.json"].content
+    assert b"sk-1" not in made.clusters.content
+    assert b"secret-agent-a-bearer.json" in made.clusters.content
+    assert "sk-1" not in repr(made)
