@@ -1,29 +1,74 @@
-"""What a worker tells its supervisor: a small HTTP interface on a private unix socket."""
+"""What a supervisor asks of its worker: a small HTTP interface on a private unix socket."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from extproc.availability import Availability
+from extproc.config.faults import ConfigError
+from extproc.generations import Generations
 from extproc.telemetry.decisions import Decisions
 
+log = logging.getLogger(__name__)
+
 PATH_DECISIONS: Final = "/decisions"
+PATH_STATE: Final = "/state"
+PATH_PREPARE: Final = "/prepare"
+PATH_COMMIT: Final = "/commit"
+PATH_DOWN: Final = "/down"
 
 
-async def start(socket: Path, decisions: Decisions) -> web.AppRunner:
-    """Serve until the runner is cleaned up. A socket that a killed worker left is replaced."""
+class Control:
+    """Answers one supervisor."""
 
-    async def newest(_request: web.Request) -> web.Response:
-        return web.json_response(
-            {"decisions": decisions.newest_first(), "answers": decisions.answers()}
-        )
+    def __init__(
+        self, generations: Generations, decisions: Decisions, availability: Availability
+    ) -> None:
+        self._generations = generations
+        self._decisions = decisions
+        self._availability = availability
 
-    app = web.Application()
-    app.router.add_get(PATH_DECISIONS, newest)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    socket.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the start
-    await web.UnixSite(runner, str(socket)).start()
-    return runner
+    async def start(self, socket: Path) -> web.AppRunner:
+        """Serve until the runner is cleaned up. A socket that a killed worker left is replaced."""
+        app = web.Application()
+        app.router.add_get(PATH_DECISIONS, self._newest)
+        app.router.add_get(PATH_STATE, self._state)
+        app.router.add_post(PATH_PREPARE, self._prepare)
+        app.router.add_post(PATH_COMMIT, self._commit)
+        app.router.add_post(PATH_DOWN, self._down)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        socket.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the start
+        await web.UnixSite(runner, str(socket)).start()
+        return runner
+
+    async def _newest(self, _request: web.Request) -> web.Response:
+        kept = self._decisions
+        return web.json_response({"decisions": kept.newest_first(), "answers": kept.answers()})
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        made = self._generations
+        return web.json_response({"generation": made.number, "older_streams": made.older_streams})
+
+    async def _prepare(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        try:
+            await self._generations.prepare(Path(wanted["snapshot"]), wanted["generation"])
+        except (ConfigError, ValueError, OSError) as error:
+            return web.json_response({"error": str(error)}, status=422)
+        return web.json_response({})
+
+    async def _commit(self, request: web.Request) -> web.Response:
+        try:
+            self._generations.commit((await request.json())["generation"])
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response({})
+
+    async def _down(self, request: web.Request) -> web.Response:
+        self._availability.down = frozenset((await request.json())["agents"])
+        return web.json_response({})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from extproc.availability import Availability
 from extproc.conversation import Conversation
 from extproc.errors import NoAgentFits, OrchestratorFailed
 from extproc.http import HttpRequest
@@ -41,7 +42,8 @@ class Decider:
 
     `local` decides earlier turns again where the strategy needs the agent of the turn before and
     nobody remembers it; None where the strategy reads the conversation itself. `decisions` and
-    `sessions` are what is remembered.
+    `sessions` are what is remembered. With `availability` no strategy chooses an agent that is
+    down, unless all are.
     """
 
     agents: tuple[str, ...]
@@ -54,6 +56,7 @@ class Decider:
     sessions: Memory[Session]
     reject_none: bool
     reject_error: bool
+    availability: Availability | None = None
 
     async def decide(self, request: HttpRequest, conversation: Conversation) -> tuple[Plan, bool]:
         """Return the plan, and whether it was remembered. Raises `OuterloopError`."""
@@ -84,7 +87,10 @@ class Decider:
             known = _of_this_turn(conversation, allowed, session)
             if known is not None:
                 return known, False
-        return await self._ask(conversation, allowed, session)
+        return await self._ask(conversation, self._available(allowed), session)
+
+    def _available(self, agents: tuple[str, ...]) -> tuple[str, ...]:
+        return agents if self.availability is None else self.availability.of(agents)
 
     def _session_key(self, request: HttpRequest) -> Key | None:
         value = request.headers.get(self.session_header) if self.session_header else None

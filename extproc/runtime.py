@@ -10,6 +10,7 @@ from typing import Final
 from extproc import names
 from extproc.answering import AnswerFilters
 from extproc.apis.models import models_body
+from extproc.availability import Availability
 from extproc.calls import Caller
 from extproc.config.model.listeners import Listener as ListenerConfig
 from extproc.config.model.root import Config, Limits
@@ -103,6 +104,26 @@ def build(
     return Runtime(generation, listeners, config.limits, tracer, services)
 
 
+def informed(
+    runtime: Runtime, before: Runtime | None, availability: Availability | None
+) -> Runtime:
+    """Return the runtime with the sessions that one `before` it remembers.
+
+    With `availability` its strategies do not choose what is down.
+    """
+    known = before.listeners if before is not None else {}
+
+    def inform(listener: Listener) -> Listener:
+        old = known.get(listener.name, listener)
+        decider = replace(
+            listener.decider, sessions=old.decider.sessions, availability=availability
+        )
+        return replace(listener, decider=decider)
+
+    listeners = {name: inform(each) for name, each in runtime.listeners.items()}
+    return replace(runtime, listeners=listeners)
+
+
 def _listener(
     config: Config,
     listener: ListenerConfig,
@@ -110,14 +131,13 @@ def _listener(
     chain: MakeChain,
     steps: StepRunner,
 ) -> Listener:
-    agents = [AgentInfo(each.id, each.description, each.examples) for each in listener.agents]
     return Listener(
         name=listener.name,
         input=chain(listener.input_filters, ""),
-        decider=_decider(config, listener, strategies, agents),
+        decider=_decider(config, listener, strategies),
         steps=steps,
         decision_timeout=listener.decision_timeout.total_seconds(),
-        models=Answer(models_body((agent.id, agent.description) for agent in agents)),
+        models=Answer(models_body((agent.id, agent.description) for agent in listener.agents)),
         answers=_answers(config, listener, chain),
     )
 
@@ -142,9 +162,8 @@ def _answers(
     return filters
 
 
-def _decider(
-    config: Config, listener: ListenerConfig, strategies: Strategies, agents: list[AgentInfo]
-) -> Decider:
+def _decider(config: Config, listener: ListenerConfig, strategies: Strategies) -> Decider:
+    agents = [AgentInfo(each.id, each.description, each.examples) for each in listener.agents]
     orchestrator = config.orchestrator
     offered = tuple(agent.id for agent in agents)
     strategy, local = strategies.make(agents)

@@ -1,41 +1,39 @@
 """One worker process: `python -m extproc.worker`, started by the supervisor only.
 
-It serves the snapshot of the configuration that it is given, writes one JSON line when it is
-ready, and drains on SIGTERM or when its standard input ends, that is when the supervisor is gone.
+It serves the snapshot of the configuration that it is given, and later ones as `control` is told.
+It writes a JSON line when it is ready and one when it stops. SIGTERM gives those who send requests
+notice; at the end of its standard input (the supervisor or the gateway is gone) it stops at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import uvloop
 
 from extproc.address import parse as parse_address
+from extproc.availability import Availability
 from extproc.config.load import ConfigError, loads
-from extproc.config.model.root import Config, Tracing
-from extproc.control import start as start_control
+from extproc.config.model.root import Config
+from extproc.control import Control
 from extproc.egress import Egress
+from extproc.generations import Generations, freeze
 from extproc.logs import configure
-from extproc.pipeline import Pipeline
-from extproc.runtime import build
 from extproc.server.lifecycle import Server
 from extproc.telemetry.decisions import Decisions
 from extproc.telemetry.metrics import Metrics
 from extproc.telemetry.recorders import Recorders
-
-if TYPE_CHECKING:
-    # An extra, and slow to import: only a file that names a collector needs it.
-    from extproc.telemetry.tracing import OtelTracer
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +62,10 @@ def _options() -> argparse.Namespace:
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    stop = asyncio.Event()
+    stop = _Stop(options.notice)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    await loop.connect_read_pipe(lambda: _EndOfInput(stop), sys.stdin)
+    loop.add_signal_handler(signal.SIGTERM, stop.after_notice)
+    await loop.connect_read_pipe(lambda: _EndOfInput(stop.at_once), sys.stdin)
 
     async with AsyncExitStack() as exits:
         try:
@@ -76,13 +74,11 @@ async def _serve(options: argparse.Namespace) -> int:
             # A file that the configuration names may have changed since it was checked.
             sys.stderr.write(f"{error}\n")
             return 1
-        # What was loaded stays: to look through it in each full collection takes some 0.2 s.
-        gc.collect()
-        gc.freeze()
-        sys.stdout.write(json.dumps({"generation": options.generation}) + "\n")
-        sys.stdout.flush()
+        freeze()
+        _say({"generation": options.generation})
         await stop.wait()
-        await server.drain(options.notice, options.drain_time)
+        _say({"stopping": True})
+        await server.drain(stop.notice, options.drain_time)
     return 0
 
 
@@ -90,45 +86,60 @@ async def _start(options: argparse.Namespace, exits: AsyncExitStack) -> Server:
     """Start all that a worker runs; `exits` ends what is left when its server was drained."""
     egress = Egress(parse_address(options.egress) if options.egress is not None else None)
     exits.push_async_callback(egress.close)
-    config = _read(options)
-    tracer = _tracer(config.tracing)
-    if tracer is not None:
-        exits.push_async_callback(asyncio.to_thread, tracer.close)
-    runtime = build(config, generation=options.generation, caller=egress, way=egress, tracer=tracer)
-    for service in runtime.services:
-        await exits.enter_async_context(service)
+    availability = Availability()
+    tasks = await exits.enter_async_context(asyncio.TaskGroup())
+    generations = Generations(partial(_read, options.file), egress, availability, tasks)
+    exits.push_async_callback(generations.close)
+    config = await generations.prepare(options.snapshot, options.generation)
     decisions = Decisions(config.observability.decisions)
-    control = await start_control(options.control, decisions)
+    server = generations.commit(options.generation, Recorders(Metrics(), decisions))
+    control = await Control(generations, decisions, availability).start(options.control)
     exits.push_async_callback(control.cleanup)
-    server = Server(Pipeline(runtime), Recorders(Metrics(), decisions))
     await server.start(options.bind)
     return server
 
 
-def _read(options: argparse.Namespace) -> Config:
-    text = options.snapshot.read_text(encoding="utf-8")
-    return loads(text, options.file, os.environ, Path(options.file).parent).config
+def _read(file: str, snapshot: Path) -> Config:
+    text = snapshot.read_text(encoding="utf-8")
+    return loads(text, file, os.environ, Path(file).parent).config
 
 
-def _tracer(config: Tracing) -> OtelTracer | None:
-    if config.otlp_endpoint is None:
-        return None
-    try:
-        from extproc.telemetry.tracing import OtelTracer, otlp_exporter
-    except ImportError as error:
-        raise ValueError("tracing needs: pip install 'outerloop-extproc[otel]'") from error
-    return OtelTracer(config, otlp_exporter(config.otlp_endpoint))
+def _say(word: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(word) + "\n")
+    sys.stdout.flush()
+
+
+class _Stop:
+    """Whether to stop, and for how many seconds to serve on after saying so."""
+
+    def __init__(self, notice: float) -> None:
+        self.notice = notice
+        self._told = asyncio.Event()
+
+    def after_notice(self) -> None:
+        """Stop when whoever sends requests has had time to notice."""
+        self._told.set()
+
+    def at_once(self) -> None:
+        """Stop: nobody sends requests any more."""
+        if not self._told.is_set():
+            self.notice = 0.0
+        self._told.set()
+
+    async def wait(self) -> None:
+        """Return when it was told."""
+        await self._told.wait()
 
 
 class _EndOfInput(asyncio.Protocol):
-    def __init__(self, stop: asyncio.Event) -> None:
+    def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._stop.set()
+        self._stop()
 
     def eof_received(self) -> None:
-        self._stop.set()
+        self._stop()
 
 
 if __name__ == "__main__":

@@ -181,6 +181,22 @@ def evaluate(
 
 
 @cli.command()
+@click.option("-c", "--config", "file", type=click.Path(path_type=Path), help="The YAML that runs.")
+@click.option("--admin", metavar="HOST:PORT", help="Of the admin. Default: the file's.")
+@click.option("--agent", metavar="ID", help="Of this agent alone.")
+@click.option("--all", "everything", is_flag=True, help="Agents without variants too.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@_debug
+def variants(
+    file: Path | None, admin: str | None, agent: str | None, *, everything: bool, as_json: bool
+) -> None:
+    """Show how the variants of a running stack's agents fare, and whether they differ."""
+    from extproc.cli import variants as work
+
+    work.variants(work.Options(file, admin, agent, everything, as_json))
+
+
+@cli.command()
 @click.option("--run", "keep", is_flag=True, help="Leave the stack running.")
 @_debug
 def demo(*, keep: bool) -> None:

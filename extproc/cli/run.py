@@ -18,15 +18,21 @@ import click
 from extproc.address import Address, PipeAddress, SocketAddress, parse
 from extproc.cli.failures import NOT_STARTED, USAGE, Failure
 from extproc.cli.files import read
-from extproc.config.load import Loaded
+from extproc.config.load import Loaded, load
+from extproc.config.model.agents import Agent, Variant
 from extproc.config.model.root import Config
+from extproc.envoyconf.files import Folder
+from extproc.envoyconf.topology import Places, build
 from extproc.logs import configure
 from extproc.supervisor.addresses import following, require_free
 from extproc.supervisor.admin import AdminServer
-from extproc.supervisor.child import Child
+from extproc.supervisor.child import Child, Command
+from extproc.supervisor.discovery import Discovery
 from extproc.supervisor.envoy import EnvoyAdmin, command, find_binary
 from extproc.supervisor.errors import StartError
-from extproc.supervisor.stack import Stack, WorkerSettings, stop_event
+from extproc.supervisor.gateway import Gateway
+from extproc.supervisor.reload import Reloader, Reloads
+from extproc.supervisor.stack import Signals, Snapshot, Stack, WorkerSettings, signals
 
 _DRAIN_NOTICE: Final = 2.5
 """Seconds a worker serves on after NOT_SERVING: the gateway's health checks run each second."""
@@ -93,6 +99,10 @@ def _private_folder() -> Iterator[Path]:
 def _begin(options: Options) -> Loaded:
     loaded = read(options.file)
     configure(options.log_level)
+    return _as_asked(options, loaded)
+
+
+def _as_asked(options: Options, loaded: Loaded) -> Loaded:
     if options.access_log:
         return loaded
     observability = loaded.config.observability.model_copy(update={"access_log": None})
@@ -101,115 +111,138 @@ def _begin(options: Options) -> Loaded:
 
 
 async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhile | None) -> None:
-    config = loaded.config
-    stop = stop_event()
+    # Slow to import, and `serve` does without.
+    from extproc.envoyconf.render.bootstrap import render
+    from extproc.envoyconf.render.discovery import files
+
+    told = signals()
     binary = find_binary()
+    config = loaded.config
     for listener in config.listeners:
         require_free(SocketAddress(listener.address, listener.port), f"listener {listener.name}")
-    sockets = tuple(PipeAddress(str(folder / f"w{i}.sock")) for i in range(options.workers))
-    admin_socket = folder / "envoy.sock"
-    bootstrap = folder / "envoy.yaml"
-    egress = PipeAddress(str(folder / "egress.sock"))
-    bootstrap.write_text(_bootstrap(config, sockets, PipeAddress(str(admin_socket)), egress))
-    envoy = Child("Envoy", command(binary, bootstrap, _ENVOY_LOG_LEVELS[options.log_level]))
+    settings = WorkerSettings(
+        folder=folder,
+        file=str(options.file),
+        # Two each: the next process of a worker listens before the last one has gone.
+        bind=tuple(
+            tuple(PipeAddress(str(folder / f"w{index}{turn}.sock")) for turn in "ab")
+            for index in range(options.workers)
+        ),
+        egress=PipeAddress(str(folder / "egress.sock")),
+        notice=_DRAIN_NOTICE,
+        drain_time=options.drain_time,
+        log_level=options.log_level,
+    )
+    places = Places(
+        processor=tuple(address for each in settings.bind for address in each),
+        admin=PipeAddress(str(folder / "envoy.sock")),
+        egress=settings.egress,
+        folder=Folder(str(folder / "envoy"), dynamic=True),
+    )
     async with AsyncExitStack() as exits:
-        envoy_admin = EnvoyAdmin(admin_socket)
+        envoy_admin = EnvoyAdmin(folder / "envoy.sock")
         exits.push_async_callback(envoy_admin.close)
-        settings = _worker_settings(
-            options, _snapshot(folder, loaded.text), sockets, egress, notice=0.0
+        gateway = Gateway(
+            Discovery(folder / "envoy", envoy_admin), partial(build, places=places), files
         )
-        stack = Stack(settings, envoy, envoy_admin)
-        admin = await _start_admin(exits, stack, options, config)
+        bootstrap = folder / "envoy.yaml"
+        try:
+            bootstrap.write_text(render(gateway.begin(config)))
+        except ValueError as error:
+            raise StartError(str(error)) from error
+        argv = command(binary, bootstrap, _ENVOY_LOG_LEVELS[options.log_level], options.drain_time)
+        envoy = Child(Command("Envoy", lambda _: argv))
+        stack = Stack(settings, _first_snapshot(folder, loaded), envoy, envoy_admin)
 
-        async def announce() -> None:
-            addresses = await envoy_admin.listener_addresses()
-            _say_listeners(config, addresses)
-            _say_agents(config)
-            click.echo(f"admin     http://{admin}")
+        async def say_listeners() -> None:
+            _say_listeners(config, await envoy_admin.listener_addresses())
 
-        await _run(
-            stack, stop, announce, partial(meanwhile, f"http://{admin}") if meanwhile else None
-        )
+        running = _Running(options, loaded, stack, gateway, told)
+        await running.run(exits, say_listeners, meanwhile)
 
 
 async def _serve(
     options: Options, loaded: Loaded, folder: Path, addresses: tuple[Address, ...]
 ) -> None:
-    config = loaded.config
-    stop = stop_event()
+    told = signals()
     for address in addresses:
         if isinstance(address, SocketAddress):
             require_free(address, "--bind")
-    async with AsyncExitStack() as exits:
-        settings = _worker_settings(
-            options, _snapshot(folder, loaded.text), addresses, None, notice=_DRAIN_NOTICE
-        )
-        stack = Stack(settings)
-        admin = await _start_admin(exits, stack, options, config)
-
-        async def announce() -> None:
-            for address in addresses:
-                click.echo(f"processor {address}")
-            _say_agents(config)
-            click.echo(f"admin     http://{admin}")
-
-        await _run(stack, stop, announce, None)
-
-
-async def _run(
-    stack: Stack,
-    stop: asyncio.Event,
-    announce: Callable[[], Awaitable[None]],
-    meanwhile: Callable[[], Awaitable[None]] | None,
-) -> None:
-    async def when_ready() -> None:
-        click.echo(f"outerloop {version('outerloop-extproc')} is ready")
-        await announce()
-        if meanwhile is not None:
-            try:
-                await meanwhile()
-            finally:
-                stop.set()
-
-    await stack.run(stop, when_ready)
-
-
-def _snapshot(folder: Path, text: str) -> Path:
-    """Write the copy that workers read: a file that changes must not split them."""
-    path = folder / "outerloop.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def _worker_settings(
-    options: Options,
-    snapshot: Path,
-    bind: tuple[Address, ...],
-    egress: Address | None,
-    *,
-    notice: float,
-) -> WorkerSettings:
-    return WorkerSettings(
-        snapshot=snapshot,
-        folder=snapshot.parent,
+    settings = WorkerSettings(
+        folder=folder,
         file=str(options.file),
-        bind=bind,
-        egress=egress,
-        notice=notice,
+        bind=tuple((address,) for address in addresses),
+        egress=None,
+        notice=_DRAIN_NOTICE,
         drain_time=options.drain_time,
         log_level=options.log_level,
     )
+    async with AsyncExitStack() as exits:
+        stack = Stack(settings, _first_snapshot(folder, loaded))
+
+        async def say_processors() -> None:
+            for address in addresses:
+                click.echo(f"processor {address}")
+
+        await _Running(options, loaded, stack, None, told).run(exits, say_processors, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    options: Options
+    loaded: Loaded
+    stack: Stack
+    gateway: Gateway | None
+    told: Signals
+
+    async def run(
+        self,
+        exits: AsyncExitStack,
+        announce: Callable[[], Awaitable[None]],
+        meanwhile: Meanwhile | None,
+    ) -> None:
+        """Run until a signal or the end of `meanwhile`."""
+        options, config = self.options, self.loaded.config
+        reloads = Reloads(config)
+        admin = await _start_admin(exits, AdminServer(self.stack, reloads), options, config)
+        reloader = Reloader(
+            self.stack,
+            lambda: _as_asked(options, load(options.file)),
+            reloads,
+            self.gateway,
+            self.told.reload,
+        )
+
+        async def when_ready() -> None:
+            click.echo(f"outerloop {version('outerloop-extproc')} is ready")
+            await announce()
+            _say_agents(config)
+            click.echo(f"admin     http://{admin}")
+            if meanwhile is None:
+                await reloader.run()
+                return
+            try:
+                await meanwhile(f"http://{admin}")
+            finally:
+                self.told.stop.set()
+
+        await self.stack.run(self.told.stop, when_ready)
+
+
+def _first_snapshot(folder: Path, loaded: Loaded) -> Snapshot:
+    path = folder / "outerloop-1.yaml"
+    path.write_text(loaded.text, encoding="utf-8")
+    return Snapshot(1, path)
 
 
 async def _start_admin(
-    exits: AsyncExitStack, stack: Stack, options: Options, config: Config
+    exits: AsyncExitStack, server: AdminServer, options: Options, config: Config
 ) -> SocketAddress:
     address: Address = SocketAddress(config.admin.address, config.admin.port)
     if options.admin is not None:
         address = _address(options.admin, "--admin")
     if not isinstance(address, SocketAddress):
         raise Failure("--admin needs host:port", USAGE)
-    server = AdminServer(stack)
     bound = await server.start(address)
     exits.push_async_callback(server.close)
     return bound
@@ -222,23 +255,22 @@ def _address(text: str, option: str) -> Address:
         raise Failure(f"{option} {text}: {error}", USAGE) from error
 
 
-def _bootstrap(
-    config: Config, processor: tuple[Address, ...], admin: Address, egress: Address
-) -> str:
-    from extproc.envoyconf.render.bootstrap import render
-    from extproc.envoyconf.topology import Places, build
-
-    return render(build(config, Places(processor, admin, egress)))
-
-
 def _say_listeners(config: Config, addresses: Mapping[str, SocketAddress]) -> None:
     for listener in config.listeners:
         address = addresses.get(listener.name, SocketAddress(listener.address, listener.port))
-        click.echo(f"listener  {listener.name}  http://{address}")
+        scheme = "https" if listener.tls is not None else "http"
+        click.echo(f"listener  {listener.name}  {scheme}://{address}")
 
 
 def _say_agents(config: Config) -> None:
     width = max(len(agent.id) for agent in config.agents)
     for agent in config.agents:
-        where = agent.url or "" if agent.enabled else "disabled"
-        click.echo(f"agent     {agent.id:<{width}}  {where}")
+        click.echo(f"agent     {agent.id:<{width}}  {', '.join(_hosts(agent))}")
+
+
+def _hosts(agent: Agent) -> Iterator[str]:
+    """Yield what to tell of where an agent is."""
+    for upstream in agent.variants or (agent,):
+        name = f"{upstream.id}: " if isinstance(upstream, Variant) else ""
+        first = upstream.endpoints or filter(None, (upstream.url,))
+        yield name + " ".join(first)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from extproc.calls import Target
+from extproc.config.model.agents import Agent, Upstream
 from extproc.config.model.filters import Filter
 from extproc.config.model.root import Config
 from extproc.origin import Origin, parse_origin
@@ -17,12 +18,21 @@ _MCP_PATH: Final = "/mcp"
 
 
 def agent_targets(config: Config) -> dict[str, Target]:
-    """Return the agents by their id, as the processor calls them in a plan of several."""
+    """Return the agents by their id, as the processor calls them in a plan of several.
+
+    Envoy knows all hosts of an agent. Without it, the first one of its largest variant is called.
+    """
     return {
-        agent.id: Target(f"agent/{agent.id}", parse_origin(agent.url))
+        agent.id: Target(f"agent/{agent.id}", parse_origin(url))
         for agent in config.agents
-        if agent.url is not None
+        for url in _first_url(agent)
     }
+
+
+def _first_url(agent: Agent) -> tuple[str, ...]:
+    largest: Upstream = max(agent.variants or (), key=lambda each: each.weight, default=agent)
+    urls = largest.endpoints or ((largest.url,) if largest.url is not None else ())
+    return urls[:1]
 
 
 def filter_targets(config: Config) -> dict[str, Target]:

@@ -12,6 +12,9 @@ from typing import Final
 CLUSTERS: Final = "clusters.json"
 LISTENERS: Final = "listeners.json"
 
+EGRESS: Final = "outerloop.egress"
+"""The listener for the processor's own calls: no name that a configuration can have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -53,6 +56,11 @@ class Files:
 def routes_file(listener: str) -> str:
     """Return the name of the file with the routes of a listener."""
     return f"routes-{listener}.json"
+
+
+def listener_of(routes: str) -> str:
+    """Return the name of the listener whose `routes_file` that is."""
+    return routes.removeprefix("routes-").removesuffix(".json")
 
 
 def secret_file(secret: str) -> str:

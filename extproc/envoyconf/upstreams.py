@@ -105,8 +105,9 @@ class Destination:
 
     @property
     def own_authorities(self) -> bool:
-        """True where each host of a cluster has its own authority."""
-        return any(share.authority is None for share in self.shares)
+        """True where hosts that it may reach have authorities of their own."""
+        authorities = {share.authority for share in self.shares}
+        return None in authorities or len(authorities) > 1
 
 
 def agent_clusters(agent: Agent, system_ca: str) -> tuple[UpstreamCluster, ...]:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from typing import Final
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
-from extproc.config.model.root import Limits
+from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
 from extproc.recording import Recorder
 from extproc.server.servicer import Servicer
 from extproc.server.wire import MAX_MESSAGE_OVERHEAD
+
+_LARGEST_MESSAGE: Final = LARGEST_SIZE + MAX_MESSAGE_OVERHEAD
+"""The limits of a request hold before this one, and change while the server stays."""
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+    # A whole answer goes back in one message.
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+    # Envoy's keepalive pings would make the server close the connection (too_many_pings).
+    ("grpc.http2.max_ping_strikes", 0),
+    # Two workers on one port would share it unevenly, and unnoticed.
+    ("grpc.so_reuseport", 0),
+)
 
 
 class Server:
@@ -24,7 +37,7 @@ class Server:
     def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
         self._servicer = Servicer(pipeline, recorder)
         self._health = health_aio.HealthServicer()
-        self._server = grpc.aio.server(options=_options(pipeline.runtime.limits))
+        self._server = grpc.aio.server(options=_OPTIONS)
         handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
@@ -42,6 +55,11 @@ class Server:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return port
 
+    @property
+    def older_streams(self) -> int:
+        """How many streams run that keep an earlier pipeline."""
+        return self._servicer.older_streams
+
     def swap(self, pipeline: Pipeline) -> None:
         """Decide new streams by `pipeline`; running ones keep theirs."""
         self._servicer.pipeline = pipeline
@@ -51,16 +69,3 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(notice)
         await self._server.stop(grace)
-
-
-def _options(limits: Limits) -> Sequence[tuple[str, int]]:
-    # A whole answer goes back in one message.
-    largest = max(limits.max_request_bytes, limits.max_response_bytes) + MAX_MESSAGE_OVERHEAD
-    return (
-        ("grpc.max_receive_message_length", largest),
-        ("grpc.max_send_message_length", largest),
-        # Envoy's keepalive pings would make the server close the connection (too_many_pings).
-        ("grpc.http2.max_ping_strikes", 0),
-        # Two workers on one port would share it unevenly, and unnoticed.
-        ("grpc.so_reuseport", 0),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -38,10 +39,18 @@ class Servicer:
     def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
         self.pipeline = pipeline
         self._recorder = recorder
+        self._running: Counter[Pipeline] = Counter()
+
+    @property
+    def older_streams(self) -> int:
+        """How many streams run that began with an earlier pipeline."""
+        return self._running.total() - self._running[self.pipeline]
 
     async def process(self, _messages: object, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
         """Serve one stream, that is one HTTP request."""
-        stream = _Stream(self.pipeline, self._recorder, context)
+        pipeline = self.pipeline
+        stream = _Stream(pipeline, self._recorder, context)
+        self._running[pipeline] += 1
         try:
             await stream.serve()
         except (MalformedMessage, ProtocolViolation) as error:
@@ -49,6 +58,10 @@ class Servicer:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not an ext_proc stream")
         except TimeoutError:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the stream stood still")
+        finally:
+            self._running[pipeline] -= 1
+            if not self._running[pipeline]:
+                del self._running[pipeline]
 
 
 class _Stream:

@@ -10,14 +10,21 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import aiohttp
 
 from extproc.address import SocketAddress
+from extproc.envoyconf.files import CLUSTERS, EGRESS, LISTENERS, listener_of
+from extproc.supervisor import figures
 from extproc.supervisor.errors import StartError
 
 _ADMIN_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 _POLL: Final = 0.05
+
+_VERSIONS: Final = r"\.(cds|lds|rds\..*)\.version_text$"
+_REFUSALS: Final = r"\.(cds|lds|rds\..*)\.update_(rejected|failure)$"
+_WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
 
 
 def find_binary() -> str:
@@ -31,7 +38,7 @@ def find_binary() -> str:
     return binary
 
 
-def command(binary: str, bootstrap: Path, log_level: str) -> tuple[str, ...]:
+def command(binary: str, bootstrap: Path, log_level: str, drain_time: float) -> tuple[str, ...]:
     """Return the command line that runs `bootstrap`."""
     return (
         binary,
@@ -45,6 +52,9 @@ def command(binary: str, bootstrap: Path, log_level: str) -> tuple[str, ...]:
         # It warns of the SIGTERM by which we end it.
         "--component-log-level",
         "main:error",
+        # A listener that changes has as long as the whole stack to end what runs.
+        "--drain-time-s",
+        str(max(1, round(drain_time))),
         # Two stacks on one machine must not meet in shared memory.
         "--disable-hot-restart",
     )
@@ -81,6 +91,21 @@ class EnvoyAdmin:
         stats = await self._stats(r"^http\.agents\..*downstream_rq_active$")
         return int(sum(stats.values()))
 
+    async def agent_figures(self) -> tuple[figures.AgentFigures, ...]:
+        """Return what Envoy has counted of each agent, of each variant where it has any."""
+        return figures.read(json.loads(await self._get(figures.QUERY)))
+
+    async def in_force(self, versions: Mapping[str, str]) -> bool:
+        """Tell whether Envoy runs the files by these names in these versions."""
+        texts = await self._stats(_VERSIONS, "TextReadouts")
+        warming = await self._stats(_WARMING, "Gauges")
+        found = (texts.get(_statistic(name)) == version for name, version in versions.items())
+        return all(found) and not any(warming.values())
+
+    async def refused_updates(self) -> int:
+        """Return how many files Envoy could not use so far."""
+        return int(sum((await self._stats(_REFUSALS, "Counters")).values()))
+
     async def refuse_connections(self) -> None:
         """Close the listeners for clients, and ask those of open connections to go elsewhere.
 
@@ -101,9 +126,9 @@ class EnvoyAdmin:
         stats = await self._stats(r"^cluster\.processor\.membership_healthy$")
         return int(sum(stats.values()))
 
-    async def _stats(self, pattern: str) -> Mapping[str, float]:
-        text = await self._get(f"/stats?format=json&filter={pattern}")
-        stats: list[dict[str, Any]] = json.loads(text)["stats"]
+    async def _stats(self, pattern: str, kind: str = "All") -> Mapping[str, Any]:
+        query = urlencode({"format": "json", "type": kind, "filter": pattern})
+        stats: list[dict[str, Any]] = json.loads(await self._get(f"/stats?{query}"))["stats"]
         return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
 
     async def _get(self, path: str) -> str:
@@ -119,3 +144,14 @@ class EnvoyAdmin:
                 return await response.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ConnectionError(f"Envoy's admin: {type(error).__name__}") from error
+
+
+def _statistic(file: str) -> str:
+    """Return the name under which Envoy tells the version of a file."""
+    if file == CLUSTERS:
+        return "cluster_manager.cds.version_text"
+    if file == LISTENERS:
+        return "listener_manager.lds.version_text"
+    listener = listener_of(file)
+    manager = "egress" if listener == EGRESS else f"agents.{listener}"
+    return f"http.{manager}.rds.{listener}.version_text"

@@ -13,7 +13,7 @@ from typing import Final
 
 from extproc.address import Address
 from extproc.supervisor import metrics
-from extproc.supervisor.child import Child, Status
+from extproc.supervisor.child import Child, Command, Status
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError
 
@@ -29,17 +29,17 @@ _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How workers run: which snapshot of which file, on which addresses (one worker each).
+    """How workers run: on which addresses, and where their own calls go out.
 
-    `folder` is private to this run: control sockets and metrics lie in it.
-    `egress` is the listener that their own calls go through; None: straight to their targets.
-    `notice` is how long a worker serves on after it reports that it stops; times are seconds.
+    `bind` has the addresses of each worker: one, or two that its processes use in turn. `folder` is
+    private to this run: control sockets and metrics lie in it. `egress` is the listener that calls
+    go through; None: straight to their targets. `notice` is how long a worker serves on after it
+    reports that it stops; times are seconds.
     """
 
-    snapshot: Path
     folder: Path
     file: str
-    bind: tuple[Address, ...]
+    bind: tuple[tuple[Address, ...], ...]
     egress: Address | None
     notice: float
     drain_time: float
@@ -56,14 +56,26 @@ class WorkerSettings:
         return tuple(self.folder / f"control-{index}.sock" for index in range(len(self.bind)))
 
 
-def worker_command(settings: WorkerSettings, index: int) -> Sequence[str]:
-    """Return the command line of one worker."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A copy of the configuration: workers must not read a file that changes, each its own."""
+
+    generation: int
+    path: Path
+
+
+def worker_command(
+    settings: WorkerSettings, snapshot: Snapshot, index: int, turn: int = 0
+) -> Sequence[str]:
+    """Return the command line of one worker, the `turn`th in its place."""
+    addresses = settings.bind[index]
     return (
         sys.executable,
         *("-m", "extproc.worker"),
-        *("--snapshot", str(settings.snapshot)),
+        *("--snapshot", str(snapshot.path)),
+        *("--generation", str(snapshot.generation)),
         *("--file", settings.file),
-        *("--bind", str(settings.bind[index])),
+        *("--bind", str(addresses[turn % len(addresses)])),
         *("--control", str(settings.controls[index])),
         *(("--egress", str(settings.egress)) if settings.egress is not None else ()),
         *("--notice", str(settings.notice)),
@@ -78,25 +90,32 @@ class Stack:
     def __init__(
         self,
         settings: WorkerSettings,
+        snapshot: Snapshot,
         envoy: Child | None = None,
         admin: EnvoyAdmin | None = None,
     ) -> None:
         self.settings = settings
-        self._admin = admin
+        self.snapshot = snapshot
+        """What workers that start from now on read."""
+        self.admin = admin
         self.draining = False
         """True once the stack was told to stop."""
         self.envoy = envoy
-        self.workers = tuple(
-            Child(
-                f"worker {index}",
-                worker_command(settings, index),
-                control=True,
-                environ={"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics), **_ONE_THREAD},
-                on_death=lambda pid: metrics.forget(settings.metrics, pid),
-            )
-            for index in range(len(settings.bind))
-        )
+        self.workers = tuple(self._worker(index) for index in range(len(settings.bind)))
         settings.metrics.mkdir(exist_ok=True)
+
+    def _worker(self, index: int) -> Child:
+        settings = self.settings
+        command = Command(
+            name=f"worker {index}",
+            argv=lambda turn: worker_command(settings, self.snapshot, index, turn),
+            control=True,
+            # Where Envoy is gone before, nobody has to notice that a worker stops.
+            by_signal=self.envoy is None,
+            overlapping=len(settings.bind[index]) > 1,
+            environ={"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics), **_ONE_THREAD},
+        )
+        return Child(command, on_death=lambda pid: metrics.forget(settings.metrics, pid))
 
     @property
     def ready(self) -> bool:
@@ -107,7 +126,7 @@ class Stack:
     async def run(self, stop: asyncio.Event, when_ready: Callable[[], Awaitable[None]]) -> None:
         """Start, await `when_ready` when all serve, drain after `stop`.
 
-        Raises `StartError`, and what `when_ready` raises.
+        What `when_ready` still does then is cancelled. Raises `StartError`, and what it raises.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -139,22 +158,22 @@ class Stack:
     async def _all_ready(self) -> None:
         for worker in self.workers:
             await worker.wait_ready()
-        if self.envoy is not None and self._admin is not None:
-            await self._admin.wait_ready(len(self.workers))
+        if self.envoy is not None and self.admin is not None:
+            await self.admin.wait_ready(len(self.workers))
             self.envoy.mark_ready()
 
     async def _watch_envoy(self) -> None:
         """Notice when a replaced Envoy serves again."""
-        while self.envoy is not None and self._admin is not None:
+        while self.envoy is not None and self.admin is not None:
             await asyncio.sleep(_HEALTH_INTERVAL)
-            if self.envoy.status is Status.STARTING and await self._admin.is_live():
+            if self.envoy.status is Status.STARTING and await self.admin.is_live():
                 self.envoy.mark_ready()
 
     async def _drain(self) -> None:
         self.draining = True
-        if self.envoy is not None and self._admin is not None:
+        if self.envoy is not None and self.admin is not None:
             if self.envoy.status is Status.READY:
-                await _drain_envoy(self._admin, self.settings.drain_time)
+                await _drain_envoy(self.admin, self.settings.drain_time)
             await self.envoy.stop(_STOP_TIMEOUT)
         grace = self.settings.notice + self.settings.drain_time + _STOP_TIMEOUT
         async with asyncio.TaskGroup() as group:
@@ -188,18 +207,26 @@ async def _first(*waits: Awaitable[object]) -> None:
             task.cancel()
 
 
-def stop_event() -> asyncio.Event:
-    """Return an event that SIGINT, SIGTERM and SIGHUP set; a second signal ends at once."""
-    stop = asyncio.Event()
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the process was told: to stop (SIGINT, SIGTERM), to read its file again (SIGHUP)."""
+
+    stop: asyncio.Event
+    reload: asyncio.Event
+
+
+def signals() -> Signals:
+    """Return events that signals set; a second one to stop ends at once."""
+    told = Signals(asyncio.Event(), asyncio.Event())
     loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def on_signal() -> None:
-        for number in signals:
+    def on_stop() -> None:
+        for number in numbers:
             loop.remove_signal_handler(number)
-        stop.set()
+        told.stop.set()
 
-    for number in signals:
-        loop.add_signal_handler(number, on_signal)
-    return stop
+    for number in numbers:
+        loop.add_signal_handler(number, on_stop)
+    loop.add_signal_handler(signal.SIGHUP, told.reload.set)
+    return told

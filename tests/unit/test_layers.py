@@ -17,6 +17,7 @@ LAYERS = (
         # One package, though in single modules: they import each other.
         (
             "extproc.address",
+            "extproc.availability",
             "extproc.calls",
             "extproc.forwarding",
             "extproc.names",
@@ -64,7 +65,7 @@ LAYERS = (
         ("extproc.supervisor",),
         ("extproc.envoyconf.render",),
     ),
-    (("extproc.cli",), ("extproc.worker", "extproc.control")),
+    (("extproc.cli",), ("extproc.worker", "extproc.control", "extproc.generations")),
 )
 """From the lowest up, the packages of each layer, by the prefixes of their modules."""
 

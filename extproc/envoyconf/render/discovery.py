@@ -12,9 +12,8 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 from envoy_data_plane.google.protobuf import Any
 
-from extproc.envoyconf.files import File, Files, routes_file, secret_file
+from extproc.envoyconf.files import EGRESS, File, Files, routes_file, secret_file
 from extproc.envoyconf.resources import bootstrap
-from extproc.envoyconf.resources.egress import NAME as EGRESS
 from extproc.envoyconf.resources.egress import egress_routes
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.secrets import Authorities, Secret, Text

@@ -25,7 +25,7 @@ def route_action(to: Destination, *, rewrite_prefix: str = "") -> route.RouteAct
         cluster=None if split else first.cluster,
         weighted_clusters=_weighted(to) if split else None,
         prefix_rewrite=to.path_prefix + rewrite_prefix if to.path_prefix else "",
-        host_rewrite_literal=None if split else first.authority,
+        host_rewrite_literal=None if to.own_authorities else first.authority,
         auto_host_rewrite=True if to.own_authorities else None,
         hash_policy=_hash_policy(to),
         request_mirror_policies=_mirrors(to),
@@ -43,11 +43,7 @@ def removed_headers(to: Destination) -> list[str]:
 def _weighted(to: Destination) -> route.WeightedCluster:
     return route.WeightedCluster(
         clusters=[
-            route.WeightedClusterClusterWeight(
-                name=share.cluster,
-                weight=share.weight,
-                host_rewrite_literal=share.authority,
-            )
+            route.WeightedClusterClusterWeight(name=share.cluster, weight=share.weight)
             for share in to.shares
         ],
         use_hash_policy=True if to.affinity else None,

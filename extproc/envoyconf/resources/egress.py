@@ -13,6 +13,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.files import EGRESS
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.destinations import route_action
 from extproc.envoyconf.resources.local_replies import local_reply_config
@@ -20,7 +21,6 @@ from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.sources import routes_from
 from extproc.envoyconf.topology import EgressListener, EgressRoute, Topology
 
-NAME: Final = "egress"
 _CALLERS: Final = timedelta()
 """No timeout of Envoy's: each call has the caller's deadline, which ends its stream."""
 
@@ -33,9 +33,9 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
     folder = topology.folder
     manager = hcm.HttpConnectionManager(
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
-        stat_prefix=NAME,
+        stat_prefix="egress",
         route_config=None if folder.dynamic else egress_routes(listener),
-        rds=routes_from(folder, NAME) if folder.dynamic else None,
+        rds=routes_from(folder, EGRESS) if folder.dynamic else None,
         http_filters=[
             hcm.HttpFilter(
                 name="envoy.filters.http.router",
@@ -48,7 +48,7 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
         local_reply_config=local_reply_config(),
     )
     return listener_v3.Listener(
-        name=NAME,
+        name=EGRESS,
         address=address(listener.address),
         traffic_direction=core.TrafficDirection.OUTBOUND,
         filter_chains=[
@@ -71,10 +71,10 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
 def egress_routes(listener: EgressListener) -> route.RouteConfiguration:
     """Return the routes to all that the processor calls."""
     return route.RouteConfiguration(
-        name=NAME,
+        name=EGRESS,
         virtual_hosts=[
             route.VirtualHost(
-                name=NAME,
+                name=EGRESS,
                 domains=["*"],
                 routes=[_to_target(each) for each in listener.routes],
                 request_headers_to_remove=[names.HEADER_TARGET],

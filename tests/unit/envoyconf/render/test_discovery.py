@@ -21,7 +21,7 @@ def make_files(make_topology: Make) -> Callable[..., Files]:
 
 def test_listeners_say_where_their_routes_are(make_files: Callable[..., Files]) -> None:
     made = make_files({"id": "a", "url": "http://a"})
-    assert made.routes.keys() == {"routes-travel.json", "routes-egress.json"}
+    assert made.routes.keys() == {"routes-travel.json", "routes-outerloop.egress.json"}
     listeners = made.listeners.content.decode()
     assert "/run/envoy/routes-travel.json" in listeners
     assert "agent/a" not in listeners

@@ -29,10 +29,11 @@ def test_shares_are_weights_drawn_by_the_caller_where_it_stays() -> None:
     weighted = action.weighted_clusters
     assert weighted is not None
     assert weighted.use_hash_policy
-    assert [(each.name, each.weight, each.host_rewrite_literal) for each in weighted.clusters] == [
-        ("agent/a/x", 950_000, "x"),
-        ("agent/a/y", 50_000, "y"),
+    assert [(each.name, each.weight) for each in weighted.clusters] == [
+        ("agent/a/x", 950_000),
+        ("agent/a/y", 50_000),
     ]
+    assert action.auto_host_rewrite
     (policy,) = action.hash_policy
     assert policy.header is not None
     assert policy.header.header_name == "x-user"

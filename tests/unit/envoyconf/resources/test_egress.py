@@ -35,7 +35,7 @@ def manager(listener: dict[str, Any]) -> dict[str, Any]:
 
 def test_targets_have_a_route_and_a_cluster_with_tls() -> None:
     resources = rendered(egress=True)["static_resources"]
-    [listener] = [each for each in resources["listeners"] if each["name"] == "egress"]
+    [listener] = [each for each in resources["listeners"] if each["name"] == "outerloop.egress"]
     assert listener["address"] == {"pipe": {"path": "/out.sock"}}
     [host] = manager(listener)["route_config"]["virtual_hosts"]
     route, to_agent = host["routes"]
@@ -51,7 +51,7 @@ def test_targets_have_a_route_and_a_cluster_with_tls() -> None:
 
 def test_nothing_loops_and_nothing_is_logged() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
-    [listener] = [each for each in listeners if each["name"] == "egress"]
+    [listener] = [each for each in listeners if each["name"] == "outerloop.egress"]
     filters = [each["name"] for each in manager(listener)["http_filters"]]
     assert filters == ["envoy.filters.http.router"]
     assert "access_log" not in manager(listener)
@@ -59,7 +59,7 @@ def test_nothing_loops_and_nothing_is_logged() -> None:
 
 def test_the_callers_deadline_is_the_only_one() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
-    [listener] = [each for each in listeners if each["name"] == "egress"]
+    [listener] = [each for each in listeners if each["name"] == "outerloop.egress"]
     assert manager(listener)["stream_idle_timeout"] == "0s"
     [host] = manager(listener)["route_config"]["virtual_hosts"]
     assert host["routes"][0]["route"]["timeout"] == "0s"
@@ -77,11 +77,11 @@ def test_keys_of_targets_are_not_rendered() -> None:
 
 def test_an_answer_that_was_cut_is_seen_at_once() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
-    [listener] = [each for each in listeners if each["name"] == "egress"]
+    [listener] = [each for each in listeners if each["name"] == "outerloop.egress"]
     assert manager(listener)["delayed_close_timeout"] == "0s"
 
 
 def test_draining_leaves_it_open() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
     directions = {each["name"]: each["traffic_direction"] for each in listeners}
-    assert directions == {"l": "INBOUND", "egress": "OUTBOUND"}
+    assert directions == {"l": "INBOUND", "outerloop.egress": "OUTBOUND"}

@@ -1,0 +1,94 @@
+"""Envoy's files: written in an order in which no route ever lacks its cluster, and read back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from extproc.envoyconf.files import CLUSTERS, LISTENERS, File, Files
+from extproc.supervisor.envoy import EnvoyAdmin
+
+log = logging.getLogger(__name__)
+
+_IN_FORCE_WITHIN: Final = 10.0
+_POLL: Final = 0.03
+
+
+class Rejected(Exception):
+    """Envoy did not take a file; the message says which, and never what is in it."""
+
+
+class Discovery:
+    """Writes the files of one folder, which must be private, and asks `admin` what came of it."""
+
+    def __init__(self, folder: Path, admin: EnvoyAdmin) -> None:
+        self._folder = folder
+        self._admin = admin
+        self._written: dict[str, File] = {}
+
+    def begin(self, files: Files) -> None:
+        """Write everything, for an Envoy that is yet to start."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        named = {CLUSTERS: files.clusters, LISTENERS: files.listeners}
+        for name, file in {**files.secrets, **files.routes, **named}.items():
+            self._write(name, file)
+
+    async def apply(self, files: Files) -> None:
+        """Bring `files` in force. Raises `Rejected`, with what was in force before in force again.
+
+        Also OSError where Envoy does not answer; it reads the files when it starts again.
+        """
+        before = dict(self._written)
+        try:
+            await self._apply(files)
+        except Rejected:
+            for name in (CLUSTERS, *files.routes, LISTENERS):
+                if name in before:
+                    self._write(name, before[name])
+            raise
+        for name in before.keys() - {CLUSTERS, LISTENERS, *files.routes, *files.secrets}:
+            del self._written[name]
+            (self._folder / name).unlink(missing_ok=True)
+
+    async def _apply(self, files: Files) -> None:
+        # First of all, as clusters and listeners name them.
+        for name in self._changed(files.secrets):
+            self._write(name, files.secrets[name])
+        await self._bring({CLUSTERS: files.clusters})
+        known = {name: file for name, file in files.routes.items() if name in self._written}
+        await self._bring(known)
+        for name in self._changed(files.routes):
+            # Of listeners that are yet to come.
+            self._write(name, files.routes[name])
+        await self._bring({LISTENERS: files.listeners})
+
+    async def _bring(self, files: Mapping[str, File]) -> None:
+        """Write those that changed, and return when Envoy has them in force."""
+        changed = {name: files[name].version for name in self._changed(files)}
+        if not changed:
+            return
+        refusals = await self._admin.refused_updates()
+        for name in changed:
+            self._write(name, files[name])
+        try:
+            async with asyncio.timeout(_IN_FORCE_WITHIN):
+                while not await self._admin.in_force(changed):
+                    if await self._admin.refused_updates() > refusals:
+                        raise Rejected(f"Envoy refused {', '.join(changed)}: its log says why")
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            raise Rejected(f"Envoy did not take {', '.join(changed)} in time") from None
+
+    def _changed(self, files: Mapping[str, File]) -> list[str]:
+        return [name for name, file in files.items() if self._written.get(name) != file]
+
+    def _write(self, name: str, file: File) -> None:
+        path = self._folder / name
+        new = path.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_bytes(file.content)
+        new.rename(path)
+        self._written[name] = file

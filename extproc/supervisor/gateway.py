@@ -1,0 +1,86 @@
+"""Our Envoy: what it runs, and how it gets from one configuration to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from extproc.config.model.root import Config
+from extproc.envoyconf.files import Files
+from extproc.envoyconf.secrets import Secret, secrets
+from extproc.envoyconf.topology import AgentListener, Topology
+from extproc.supervisor.discovery import Discovery
+
+log = logging.getLogger(__name__)
+
+Build: TypeAlias = Callable[[Config], Topology]
+Render: TypeAlias = Callable[[Topology, Mapping[str, Secret]], Files]
+
+
+class Gateway:
+    """Keeps Envoy's files in step with the configuration."""
+
+    def __init__(self, discovery: Discovery, build: Build, render: Render) -> None:
+        self._discovery = discovery
+        self._build = build
+        self._render = render
+        self._wanted: Topology | None = None
+        self._in_force: Topology | None = None
+        self._secrets: dict[str, Secret] = {}
+
+    def begin(self, config: Config) -> Topology:
+        """Write everything for an Envoy that is yet to start. Raises ValueError."""
+        self._secrets = secrets(config)
+        self._wanted = self._in_force = topology = self._build(config)
+        self._discovery.begin(self._render(topology, self._secrets))
+        return topology
+
+    async def admit(self, config: Config) -> None:
+        """Bring a configuration in force beside what requests on their way may still need.
+
+        Raises ValueError, `Rejected` and OSError; what was in force before is then so again.
+        """
+        new, files = await asyncio.to_thread(self._with_all_before, config)
+        before = self._wanted
+        await self._discovery.apply(files)
+        if before is not None:
+            _say_drained(before, new)
+        self._wanted = new
+
+    async def settle(self) -> None:
+        """Take away what only older configurations had. Raises `Rejected` and OSError."""
+        wanted = self._wanted
+        if wanted is None or wanted == self._in_force:
+            return
+        await self._discovery.apply(await asyncio.to_thread(self._render, wanted, self._secrets))
+        self._in_force = wanted
+
+    def _with_all_before(self, config: Config) -> tuple[Topology, Files]:
+        new, found = self._build(config), secrets(config)
+        whole = new if self._in_force is None else new.keeping(self._in_force)
+        files = self._render(whole, {**self._secrets, **found})
+        self._in_force, self._secrets = whole, found
+        return new, files
+
+
+def _say_drained(before: Topology, new: Topology) -> None:
+    theirs = {each.name: each for each in before.listeners}
+    everywhere = (before.limits, before.response_headers, before.access_log) != (
+        new.limits,
+        new.response_headers,
+        new.access_log,
+    )
+    for listener in new.listeners:
+        old = theirs.pop(listener.name, None)
+        if old is not None and (everywhere or _static(old) != _static(listener)):
+            log.warning("listener %s has changed: its connections are drained", listener.name)
+    for name in theirs:
+        log.warning("listener %s is gone: its connections are drained", name)
+
+
+def _static(listener: AgentListener) -> AgentListener:
+    """Return what of a listener cannot change without a drain."""
+    return replace(listener, routes=())
