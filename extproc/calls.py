@@ -10,16 +10,21 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from extproc.forwarding import Credentials
 from extproc.http import Headers
 from extproc.origin import Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A service that is called. `name` is its route on the egress listener, unique in a file."""
+    """A service that is called. `name` is its route on the egress listener, unique in a file.
+
+    `credentials` are for calls past that listener, which has them itself.
+    """
 
     name: str
     origin: Origin
+    credentials: Credentials = field(default_factory=Credentials)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
@@ -72,7 +72,10 @@ class Egress:
                 yield Arriving(response.status, Headers(tuple(pairs)), _read(response, call))
 
     def _send(self, call: Call) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        headers = [(name, _as_sent(value)) for name, value in call.headers]
+        given: Iterable[tuple[str, str]] = call.headers
+        if self._via is None:
+            given = call.target.credentials.applied(given, call.path)
+        headers = [(name, _as_sent(value)) for name, value in given]
         return self._session.request(
             call.method,
             # Encoded already: an agent must see the path and query that the client wrote.

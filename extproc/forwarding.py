@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from extproc.names import HEADER_HOPS, HEADER_TRACEPARENT
+from extproc.http import HeaderPairs
+from extproc.names import HEADER_HOPS, HEADER_TRACEPARENT, PATH_MESSAGES
+
+CREDENTIALS: Final = ("authorization", "x-api-key")
+"""Headers by which the clients of the APIs say who they are."""
 
 _OF_THE_CONNECTION: Final = frozenset(
     {
@@ -53,6 +57,30 @@ def forwarded(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
             yield name, value
     if host is not None:
         yield "x-forwarded-host", host
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an agent gets beside the client's headers, or in place of its credentials.
+
+    `key` is the agent's own `access_key`; without `forward` it gets none of the client's.
+    """
+
+    forward: bool = True
+    key: str | None = field(default=None, repr=False)
+    headers: HeaderPairs = field(default=(), repr=False)
+
+    def applied(self, headers: Iterable[tuple[str, str]], path: str) -> Iterator[tuple[str, str]]:
+        """Yield the headers of a request for `path` as the agent gets them."""
+        own = dict(self.headers)
+        if self.key is not None and path.partition("?")[0].endswith(PATH_MESSAGES):
+            own["x-api-key"] = self.key
+        elif self.key is not None:
+            own["authorization"] = f"Bearer {self.key}"
+        for name, value in headers:
+            if name not in own and (self.forward or name not in CREDENTIALS):
+                yield name, value
+        yield from own.items()
 
 
 def passed_loops(value: str | None) -> int:

@@ -34,6 +34,9 @@ HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_TRACEPARENT: Final = "traceparent"
 HEADER_HOPS: Final = "outerloop-hops"
 
+TAKEOVER: Final = "takeover."
+"""Prefix of the targets that are agents which take over for others."""
+
 METADATA_NAMESPACE: Final = "outerloop"
 """Dynamic metadata for the access log and response headers: never reaches an agent."""
 

@@ -15,6 +15,7 @@ from typing import Final
 from extproc import names, traceparent
 from extproc.answering import Answering, describe
 from extproc.apis.api import CODECS, decode
+from extproc.apis.edits import encode
 from extproc.budget import Budget
 from extproc.conversation import Conversation
 from extproc.errors import (
@@ -55,6 +56,20 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
         return None
+
+    def readdressed(self, request: HttpRequest) -> Mutations | None:
+        """Return what makes a request that was meant for another agent one for its own.
+
+        None for requests that are yet to be decided.
+        """
+        target = request.headers.get(names.HEADER_TARGET)
+        if target is None or not target.startswith(names.TAKEOVER):
+            return None
+        model = self.runtime.models.get(target.removeprefix(names.TAKEOVER))
+        if model is None:
+            return Mutations()
+        document = decode(request.path, request.body, self.runtime.limits).document
+        return Mutations(body=document.replace("model", encode(model)).body)
 
     async def run(self, request: HttpRequest, filters: list[FilterRecord] | None = None) -> Result:
         """Decide a whole request; where earlier agents are to run first, say so.
@@ -185,11 +200,10 @@ async def _finish(
 ) -> Result:
     """Run the earlier agents of the plan, then route to the last one."""
     try:
-        conversation, final = await listener.steps.run(exchange, conversation, decision)
+        body, final = await listener.steps.run(exchange, conversation, decision)
     except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
         answer: Mutations | Reject = to_reject(error)
     else:
-        body = conversation.document.body
         answer = _mutations(decision, final, None if body is exchange.request.body else body)
     if exchange.steps:
         order = decision.plan.agents.index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from extproc import names
@@ -61,13 +61,15 @@ class Listener:
 class Runtime:
     """Listeners by name, and the limits of a request.
 
-    `services` must be entered before the first request, and left after the last.
+    `models` are those that agents want in the body. `services` must be entered before the first
+    request, and left after the last.
     """
 
     generation: int
     listeners: Mapping[str, Listener]
     limits: Limits
     tracer: Tracer
+    models: Mapping[str, str] = field(default_factory=dict)
     services: tuple[AbstractAsyncContextManager[object], ...] = ()
 
 
@@ -101,7 +103,8 @@ def build(
         for each in config.listeners
     }
     services = tuple(filters.services) if filters is not None else ()
-    return Runtime(generation, listeners, config.limits, tracer, services)
+    models = {agent.id: agent.model for agent in config.agents if agent.model is not None}
+    return Runtime(generation, listeners, config.limits, tracer, models, services)
 
 
 def informed(
@@ -170,7 +173,7 @@ def _decider(config: Config, listener: ListenerConfig, strategies: Strategies) -
     entries = orchestrator.cache.entries
     return Decider(
         agents=offered,
-        default=next((agent.id for agent in listener.agents if agent.default), offered[0]),
+        default=listener.default_agent,
         strategy=strategy,
         local=local,
         rules=compile_rules(listener.rules, offered, orchestrator.max_agents),
@@ -186,6 +189,7 @@ def _steps(
     config: Config, listener: ListenerConfig, caller: Caller, chain: MakeChain, tracer: Tracer
 ) -> StepRunner:
     timeouts = {agent.id: agent.timeout or listener.timeout for agent in config.agents}
+    models = {agent.id: agent.model for agent in config.agents}
     # An agent that only a rule names has no filters of its own here.
     inputs = {agent.id: agent.input_filters for agent in listener.agents}
     outputs = {agent.id: agent.output_filters for agent in listener.agents}
@@ -196,6 +200,7 @@ def _steps(
                 timeouts[agent].total_seconds(),
                 input=chain(inputs.get(agent, ()), agent),
                 output=chain(outputs.get(agent, ()), agent),
+                model=models[agent],
             )
             for agent, target in agent_targets(config).items()
         },

@@ -11,7 +11,7 @@ from typing import Literal
 from extproc import names
 from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer, step_body
-from extproc.apis.edits import AgentAnswer
+from extproc.apis.edits import AgentAnswer, encode
 from extproc.calls import Call, Caller, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.conversation import Api, Conversation
@@ -23,6 +23,7 @@ from extproc.filters.bodies import conversation_reader
 from extproc.filters.chain import Chain
 from extproc.forwarding import forwarded
 from extproc.http import HeaderPairs, Headers
+from extproc.json_document import JsonObject
 from extproc.off_loop import off_loop
 from extproc.plan import STEP_GRACE, Decision, StepOutcome, StepRecord, longest_steps
 from extproc.spans import Attributes, Span, Tracer
@@ -32,13 +33,19 @@ from extproc.spans import Attributes, Span, Tracer
 class StepAgent:
     """An agent as the processor calls it; `timeout` in seconds covers the whole exchange.
 
-    `input` are the filters of what it is sent, `output` those of its answer.
+    `input` are the filters of what it is sent, `output` those of its answer. `model` takes the
+    place of the body's.
     """
 
     target: Target
     timeout: float
     input: Chain
     output: Chain
+    model: str | None = None
+
+    def addressed(self, document: JsonObject) -> JsonObject:
+        """Return a body as the agent is to get it."""
+        return document if self.model is None else document.replace("model", encode(self.model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,8 @@ class StepRunner:
 
     async def run(
         self, exchange: Exchange, conversation: Conversation, decision: Decision
-    ) -> tuple[Conversation, Exchange]:
-        """Return the conversation for the last agent, its filters included, and what they said.
+    ) -> tuple[bytes, Exchange]:
+        """Return the body for the last agent, what its filters made of it, and what they said.
 
         Raises `StepFailed` for the first agent that fails, unless failed agents are skipped, and
         what filters raise.
@@ -74,7 +81,10 @@ class StepRunner:
             conversation = await run.at_once(conversation)
         else:
             conversation = await run.one_by_one(conversation)
-        return await run.filtered(len(decision.plan.agents) - 1, conversation, exchange)
+        conversation, exchange = await run.filtered(
+            len(decision.plan.agents) - 1, conversation, exchange
+        )
+        return self.agents[decision.agent].addressed(conversation.document).body, exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +211,7 @@ class _Run:
         return Call(
             target=agent.target,
             path=agent.target.origin.path_prefix + exchange.request.target,
-            body=step_body(conversation).body,
+            body=agent.addressed(step_body(conversation)).body,
             timeout=agent.timeout + STEP_GRACE,
             max_bytes=self.runner.max_bytes,
             headers=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -31,8 +32,11 @@ from extproc.supervisor.discovery import Discovery
 from extproc.supervisor.envoy import EnvoyAdmin, command, find_binary
 from extproc.supervisor.errors import StartError
 from extproc.supervisor.gateway import Gateway
+from extproc.supervisor.health import Health
 from extproc.supervisor.reload import Reloader, Reloads
 from extproc.supervisor.stack import Signals, Snapshot, Stack, WorkerSettings, signals
+
+log = logging.getLogger(__name__)
 
 _DRAIN_NOTICE: Final = 2.5
 """Seconds a worker serves on after NOT_SERVING: the gateway's health checks run each second."""
@@ -165,6 +169,8 @@ async def _serve(
     options: Options, loaded: Loaded, folder: Path, addresses: tuple[Address, ...]
 ) -> None:
     told = signals()
+    if loaded.config.orchestrator.avoid_unavailable:
+        log.warning("orchestrator.avoid_unavailable: has no effect here, where Envoy is not ours")
     for address in addresses:
         if isinstance(address, SocketAddress):
             require_free(address, "--bind")
@@ -219,7 +225,10 @@ class _Running:
             _say_agents(config)
             click.echo(f"admin     http://{admin}")
             if meanwhile is None:
-                await reloader.run()
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(reloader.run())
+                    if self.stack.admin is not None:
+                        group.create_task(Health(self.stack, self.stack.admin, reloads).run())
                 return
             try:
                 await meanwhile(f"http://{admin}")

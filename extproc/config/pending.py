@@ -18,12 +18,6 @@ PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     # key: the values of it that work already
     "agents[].cluster": (),
     "agents[].service": (),
-    "agents[].fallback": (),
-    "agents[].model": (),
-    "agents[].access_key": (),
-    "orchestrator.avoid_unavailable": (False,),
-    "listeners[].tls": (),
-    "listeners[].on_unavailable": ("reject",),
     "listeners[].mode": ("enforce",),
     "observability.capture_prompts": (False,),
     "egress.url": (),

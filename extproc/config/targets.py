@@ -9,6 +9,7 @@ from extproc.calls import Target
 from extproc.config.model.agents import Agent, Upstream
 from extproc.config.model.filters import Filter
 from extproc.config.model.root import Config
+from extproc.forwarding import Credentials
 from extproc.origin import Origin, parse_origin
 
 MODEL: Final = "model"
@@ -23,10 +24,15 @@ def agent_targets(config: Config) -> dict[str, Target]:
     Envoy knows all hosts of an agent. Without it, the first one of its largest variant is called.
     """
     return {
-        agent.id: Target(f"agent/{agent.id}", parse_origin(url))
+        agent.id: Target(f"agent/{agent.id}", parse_origin(url), _credentials(agent))
         for agent in config.agents
         for url in _first_url(agent)
     }
+
+
+def _credentials(agent: Agent) -> Credentials:
+    key = agent.access_key.get_secret_value() if agent.access_key is not None else None
+    return Credentials(agent.forwards_authorization, key, tuple(agent.headers.items()))
 
 
 def _first_url(agent: Agent) -> tuple[str, ...]:

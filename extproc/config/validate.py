@@ -111,7 +111,10 @@ def _findings(
     yield from check_agents(config, tree, agents)
     yield from check_filters(config)
     yield from check_orchestrator(config)
-    yield from check_listeners(config, tree, Ids(agents, disabled, filters, working_phases(config)))
+    with_model = frozenset(agent.id for agent in config.agents if agent.model is not None)
+    fallbacks = {each.id: each.fallback for each in config.agents if each.fallback is not None}
+    ids = Ids(agents, disabled, filters, working_phases(config), with_model, fallbacks)
+    yield from check_listeners(config, tree, ids)
     yield from check_tracing(config)
 
 

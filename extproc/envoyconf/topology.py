@@ -7,10 +7,10 @@ A Topology says what is there; how Envoy spells it is the affair of `resources`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from extproc.address import Address, SocketAddress
 from extproc.calls import Target
@@ -18,10 +18,18 @@ from extproc.config.model.agents import Agent
 from extproc.config.model.listeners import Listener, ListenerTls
 from extproc.config.model.root import Config, Limits
 from extproc.config.targets import filter_targets, targets
+from extproc.envoyconf.fallbacks import (
+    chain_clusters,
+    chain_destination,
+    chain_of,
+    hop_destinations,
+)
 from extproc.envoyconf.files import Folder
 from extproc.envoyconf.trust import system_ca_file
 from extproc.envoyconf.upstreams import (
+    Chain,
     Destination,
+    Hop,
     UpstreamCluster,
     agent_clusters,
     agent_destination,
@@ -29,9 +37,15 @@ from extproc.envoyconf.upstreams import (
     target_cluster,
     target_destination,
 )
+from extproc.names import TAKEOVER
 from extproc.plan import LONGEST_WAIT
 
 PROCESSOR_CLUSTER: Final = "processor"
+
+API_ROOT: Final = "/v1/"
+"""What the paths of all APIs begin with."""
+
+Cluster: TypeAlias = UpstreamCluster | Hop | Chain
 
 _DECISION_SLACK: Final = timedelta(seconds=2)
 """The processor answers at `decision_timeout`; Envoy waits a little longer for that answer."""
@@ -50,6 +64,7 @@ class AgentRoute:
 class AgentListener:
     """An address that clients talk to, and the agents that may be reached from it.
 
+    `unasked` is the agent that gets what the processor could not be asked about; None: nobody.
     `message_timeout` is how long Envoy waits for a decision. Nothing here follows from agents:
     a listener that changes is drained.
     """
@@ -59,6 +74,7 @@ class AgentListener:
     routes: tuple[AgentRoute, ...]
     message_timeout: timedelta
     tls: ListenerTls | None = None
+    unasked: str | None = None
 
     def keeping(self, routes: tuple[AgentRoute, ...]) -> AgentListener:
         """Return this one with those of `routes` whose agents it does not lead to itself."""
@@ -69,10 +85,18 @@ class AgentListener:
 
 @dataclass(frozen=True, slots=True)
 class EgressRoute:
-    """The way from the processor to a target that it calls."""
+    """The way to a target that the processor, or a chain, calls.
+
+    `path` is what requests begin with, `rewrite` what that becomes where it is not empty. Where an
+    `agent` is named, requests and answers say so; with `new_model` its own goes into the body.
+    """
 
     target: str
     to: Destination
+    path: str = "/"
+    rewrite: str = ""
+    agent: str = ""
+    new_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +117,7 @@ class Topology:
 
     listeners: tuple[AgentListener, ...]
     egress: EgressListener | None
-    clusters: tuple[UpstreamCluster, ...]
+    clusters: tuple[Cluster, ...]
     processor: tuple[Address, ...]
     admin: Address
     limits: Limits
@@ -157,12 +181,19 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
     agents = {agent.id: agent for agent in config.agents}
     ca = system_ca or system_ca_file()
     egress = places.egress
+    longest = max(each.timeout for each in config.listeners)
     called = (*targets(config).values(), *filter_targets(config).values()) if egress else ()
     return Topology(
-        listeners=tuple(_listener(each, agents) for each in config.listeners),
-        egress=EgressListener(egress, _egress_routes(called, agents)) if egress else None,
+        listeners=tuple(
+            _listener(each, agents, chained=egress is not None) for each in config.listeners
+        ),
+        egress=EgressListener(egress, _egress_routes(called, agents, longest)) if egress else None,
         clusters=(
-            *(cluster for agent in config.agents for cluster in _clusters(agent, ca)),
+            *_unique(
+                cluster
+                for agent in config.agents
+                for cluster in _clusters(agent, agents, egress, ca)
+            ),
             *(target_cluster(target, ca) for target in called),
         ),
         processor=places.processor,
@@ -174,45 +205,73 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
     )
 
 
-def _clusters(agent: Agent, system_ca: str) -> Iterator[UpstreamCluster]:
+def _clusters(
+    agent: Agent, agents: Mapping[str, Agent], egress: Address | None, system_ca: str
+) -> Iterator[Cluster]:
     yield from agent_clusters(agent, system_ca)
     mirror = mirror_cluster(agent, system_ca)
     if mirror is not None:
         yield mirror
+    chain = chain_of(agent, agents)
+    if egress is not None and len(chain) > 1:
+        yield from chain_clusters(chain, egress)
+
+
+def _unique(clusters: Iterable[Cluster]) -> Iterator[Cluster]:
+    """Leave out what several chains have in common."""
+    return iter({each.name: each for each in clusters}.values())
 
 
 def _egress_routes(
-    called: tuple[Target, ...], agents: Mapping[str, Agent]
+    called: tuple[Target, ...], agents: Mapping[str, Agent], timeout: timedelta
 ) -> tuple[EgressRoute, ...]:
-    return (
-        *(EgressRoute(target.name, target_destination(target)) for target in called),
-        *(
-            # The processor keeps the time of its calls, and puts the path together.
-            EgressRoute(
-                f"agent/{each}", replace(agent_destination(agent, timedelta()), path_prefix="")
-            )
-            for each, agent in agents.items()
-        ),
-    )
+    """Return the routes; `timeout` is for agents behind a chain that have none of their own."""
+    routes = [EgressRoute(target.name, target_destination(target)) for target in called]
+    for agent in agents.values():
+        chain = chain_of(agent, agents)
+        # The processor keeps the time of its calls, and puts the path together.
+        if len(chain) == 1:
+            to = replace(agent_destination(agent, timedelta()), path_prefix="")
+            routes.append(EgressRoute(f"agent/{agent.id}", to))
+            continue
+        prefix = agent_destination(agent, timeout).path_prefix
+        to = chain_destination(chain, timedelta())
+        rewrite = API_ROOT if prefix else ""
+        routes.append(EgressRoute(f"agent/{agent.id}", to, prefix + API_ROOT, rewrite))
+        routes += _hop_routes(chain, timeout)
+    return tuple({each.target: each for each in routes}.values())
 
 
-def _listener(listener: Listener, agents: Mapping[str, Agent]) -> AgentListener:
+def _hop_routes(chain: tuple[Agent, ...], timeout: timedelta) -> Iterator[EgressRoute]:
+    for target, agent, to in hop_destinations(chain, timeout):
+        rewrite = to.path_prefix + API_ROOT if to.path_prefix else ""
+        new_model = agent.model is not None and target.startswith(TAKEOVER)
+        yield EgressRoute(target, to, API_ROOT, rewrite, agent.id, new_model)
+
+
+def _listener(listener: Listener, agents: Mapping[str, Agent], *, chained: bool) -> AgentListener:
     offered = [agent.id for agent in listener.agents]
     ruled = [agent for rule in listener.rules for agent in rule.agents or ()]
-    routes = tuple(_route(listener, agents[each]) for each in dict.fromkeys(offered + ruled))
+    routes = tuple(
+        _route(listener, chain_of(agents[each], agents) if chained else (agents[each],))
+        for each in dict.fromkeys(offered + ruled)
+    )
     return AgentListener(
         name=listener.name,
         address=SocketAddress(listener.address, listener.port),
         routes=routes,
         message_timeout=min(listener.decision_timeout + _DECISION_SLACK, LONGEST_WAIT),
         tls=listener.tls,
+        unasked=listener.default_agent if listener.on_unavailable == "default_agent" else None,
     )
 
 
-def _route(listener: Listener, agent: Agent) -> AgentRoute:
+def _route(listener: Listener, chain: tuple[Agent, ...]) -> AgentRoute:
+    agent, *others = chain
     own = {each.id: each.output_filters for each in listener.agents}
+    to = chain_destination(chain, listener.timeout) if others else None
     return AgentRoute(
         agent=agent.id,
-        to=agent_destination(agent, listener.timeout),
+        to=to or agent_destination(agent, listener.timeout),
         filtered=bool(listener.output_filters or own.get(agent.id)),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from extproc.address import Address
 from extproc.calls import Target
 from extproc.config.model.agents import (
     Agent,
@@ -68,6 +69,32 @@ class UpstreamCluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """A cluster that is our own egress listener, which knows the way on by the name of `target`."""
+
+    name: str
+    target: str
+    listener: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A cluster of clusters: each attempt of a request goes to the next one."""
+
+    name: str
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """When the next one of a chain is tried: by status, or by an error of Envoy's own."""
+
+    attempts: int
+    statuses: tuple[int, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A run of places of a draw that lead to one cluster: see `shares.layout`."""
 
@@ -97,7 +124,7 @@ class Destination:
     path_prefix: str = ""
     timeout: timedelta = timedelta()
     idle_timeout: timedelta = timedelta()
-    retries: Retries = field(default_factory=Retries)
+    retries: Retries | Takeover = field(default_factory=Retries)
     failover: bool = False
     affinity: str | None = None
     copies: Copies | None = None
@@ -173,15 +200,8 @@ def agent_destination(agent: Agent, timeout: timedelta) -> Destination:
         failover=any(len(cluster.groups) > 1 for cluster in clusters.values()),
         affinity=affinity.header if affinity is not None else None,
         copies=_copies(agent),
-        forward_authorization=forwards_authorization(agent),
+        forward_authorization=agent.forwards_authorization,
     )
-
-
-def forwards_authorization(agent: Agent) -> bool:
-    """Tell whether an agent gets the caller's credentials."""
-    if agent.forward_authorization is None:
-        return agent.access_key is None
-    return agent.forward_authorization
 
 
 def _upstreams(agent: Agent) -> Iterator[tuple[str, tuple[tuple[Origin, ...], ...]]]:

@@ -112,6 +112,9 @@ class _Stream:
         raise ProtocolViolation(f"{type(command).__name__} has no answer")
 
     async def _decide(self, command: Decide) -> Command:
+        readdressed = self._pipeline.readdressed(command.request)
+        if readdressed is not None:
+            return self._machine.receive(Decided(readdressed, {}))
         result: Result | None = None
         filters: list[FilterRecord] = []
         self._recorder.begin()

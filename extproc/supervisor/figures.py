@@ -1,7 +1,7 @@
 """What Envoy has counted of each agent, read from its own statistics.
 
-Envoy counts answers as clients got them: one that a retry replaced is not among them, its own 503
-or 504 is. It times those that came whole.
+Envoy counts what comes of a request after all tries: an answer that a retry replaced is not
+counted, its own 503 or 504 is. It times answers that came whole. A changed cluster begins anew.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class _AgentCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         responses = CounterMetricFamily(
             "outerloop_agent_responses",
-            "Answers of agents as clients got them, Envoy's own 503 and 504 for them included",
+            "Answers of agents after retries, Envoy's own 503 and 504 in their place included",
             labels=(*_VARIANT, "status_class"),
         )
         seconds = HistogramMetricFamily(

@@ -18,7 +18,6 @@ from typing import Final
 from extproc.config.load import ConfigError, Loaded
 from extproc.config.model.root import Config
 from extproc.supervisor import control
-from extproc.supervisor.child import Status
 from extproc.supervisor.control import WorkerFailed
 from extproc.supervisor.discovery import Rejected
 from extproc.supervisor.gateway import Gateway
@@ -101,11 +100,11 @@ class Reloader:
         path = stack.settings.folder / f"outerloop-{number}.yaml"
         path.write_text(loaded.text, encoding="utf-8")
         snapshot = Snapshot(number, path)
-        await control.to_all(self._sockets(), lambda each: control.prepare(each, snapshot))
+        await control.to_all(self._stack.serving(), lambda each: control.prepare(each, snapshot))
         if self._gateway is not None:
             await self._gateway.admit(config)
         old, stack.snapshot = stack.snapshot, snapshot
-        for socket in self._sockets():
+        for socket in self._stack.serving():
             await self._commit(socket, snapshot)
         for warning in loaded.warnings:
             log.warning("%s", warning)
@@ -149,7 +148,7 @@ class Reloader:
 
     async def _all_decide_by(self, snapshot: Snapshot) -> bool:
         """Tell whether nothing older is in use. A worker that just started may be behind."""
-        for socket in self._sockets():
+        for socket in self._stack.serving():
             try:
                 state = await control.state(socket)
             except WorkerFailed:
@@ -169,12 +168,6 @@ class Reloader:
             await control.commit(socket, snapshot)
         except WorkerFailed as error:
             log.warning("%s", error)
-
-    def _sockets(self) -> Iterator[Path]:
-        """Yield the control sockets of the workers that serve."""
-        for worker, socket in zip(self._stack.workers, self._stack.settings.controls, strict=True):
-            if worker.status is Status.READY:
-                yield socket
 
     def _files(self) -> Iterator[Path]:
         yield Path(self._stack.settings.file)

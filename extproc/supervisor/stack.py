@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -122,6 +122,12 @@ class Stack:
         """True while Envoy, where there is one, and at least one worker serve."""
         envoy = self.envoy is None or self.envoy.status is Status.READY
         return envoy and any(worker.status is Status.READY for worker in self.workers)
+
+    def serving(self) -> Iterator[Path]:
+        """Yield the control sockets of the workers that serve."""
+        for worker, socket in zip(self.workers, self.settings.controls, strict=True):
+            if worker.status is Status.READY:
+                yield socket
 
     async def run(self, stop: asyncio.Event, when_ready: Callable[[], Awaitable[None]]) -> None:
         """Start, await `when_ready` when all serve, drain after `stop`.

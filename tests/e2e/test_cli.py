@@ -31,9 +31,9 @@ listeners:
 WARNED = """\
 version: v1
 agents:
-  - {id: a, url: http://localhost:1, mirror: {url: http://localhost:2}}
+  - {id: a, url: http://localhost:1}
 listeners:
-  - {name: main, port: 8001, agents: [{id: a}]}
+  - {name: main, port: 8001, mode: observe, agents: [{id: a}]}
 """
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -173,7 +173,7 @@ def test_a_key_whose_feature_is_not_there_is_warned_about(
     assert (result.returncode, report["ok"], report["errors"]) == (0, True, [])
     (warning,) = report["warnings"]
     assert set(warning) == {"file", "line", "column", "path", "message"}
-    assert (warning["line"], warning["path"]) == (3, "agents[0].mirror")
+    assert (warning["line"], warning["path"]) == (5, "listeners[0].mode")
 
 
 @pytest.mark.parametrize("text", ["", "[", "- a", "version: v9", "a: &x [*x]", "\x00", "{}: 1"])

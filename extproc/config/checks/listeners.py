@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from extproc.config.checks.finding import Finding, repeated, unknown
@@ -20,13 +20,16 @@ _MESSAGES: Final = {"input": "requests", "output": "answers"}
 class Ids:
     """What a listener may name. `disabled` agents are agents too.
 
-    `phases` says of some filters in which alone they work.
+    `phases` says of some filters in which alone they work. `with_model` are agents that want a
+    model of their own, `fallbacks` who takes over for whom.
     """
 
     agents: frozenset[str]
     disabled: frozenset[str]
     filters: frozenset[str]
     phases: Mapping[str, frozenset[str]]
+    with_model: frozenset[str] = frozenset()
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
@@ -40,6 +43,7 @@ def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
         yield from _default(listener, location, ids)
         yield from _filters(listener, location, tree, ids)
         yield from _rules(listener, location, tree, ids)
+        yield from _fallbacks(listener, location, ids)
         yield from _long_plans(listener, location, config.orchestrator.max_agents, ids)
 
 
@@ -88,6 +92,13 @@ def _default(listener: Listener, location: Location, ids: Ids) -> Iterator[Findi
     if listener.on_unavailable == "default_agent" and _is_filtered(listener):
         message = "default_agent would pass requests round the filters of this listener; use reject"
         yield Finding((*location, "on_unavailable"), message)
+    if (
+        listener.on_unavailable == "default_agent"
+        and listener.agents
+        and listener.default_agent in ids.with_model
+    ):
+        message = "the default agent's `model` can only be set by the processor; use reject"
+        yield Finding((*location, "on_unavailable"), message)
 
 
 def _is_filtered(listener: Listener) -> bool:
@@ -110,6 +121,21 @@ def _filters(listener: Listener, location: Location, tree: Node, ids: Ids) -> It
             for name, at in names:
                 if phase not in ids.phases.get(name, (phase,)):
                     yield Finding(at, f"the filter {name} does not work on {_MESSAGES[phase]}")
+
+
+def _fallbacks(listener: Listener, location: Location, ids: Ids) -> Iterator[Finding]:
+    """What takes over for an agent has passed that one's filters, and none of its own."""
+    offered = {agent.id: agent for agent in listener.agents}
+    for index, agent in enumerate(listener.agents):
+        other = offered.get(ids.fallbacks.get(agent.id, ""))
+        for key in ("input_filters", "output_filters"):
+            missing = set(getattr(other, key, ())) - set(getattr(agent, key))
+            if missing and other is not None:
+                message = (
+                    f"its fallback {other.id} would pass round {', '.join(sorted(missing))}: "
+                    f"put the same {key} here"
+                )
+                yield Finding((*location, "agents", index, "id"), message)
 
 
 def _rules(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iterator[Finding]:

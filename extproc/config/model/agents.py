@@ -175,3 +175,10 @@ class Agent(Upstream):
     forward_authorization: bool | None = Field(
         None, description="pass the caller's on; default: true, false where access_key is set"
     )
+
+    @property
+    def forwards_authorization(self) -> bool:
+        """True where the agent gets the caller's credentials."""
+        if self.forward_authorization is None:
+            return self.access_key is None
+        return self.forward_authorization

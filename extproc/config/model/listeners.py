@@ -86,3 +86,8 @@ class Listener(Section):
         "assistant", description="role of earlier agents' answers"
     )
     agents: tuple[ListenerAgent, ...] = Field(min_length=1, description="the agents it offers")
+
+    @property
+    def default_agent(self) -> str:
+        """The agent that gets what nothing else fits."""
+        return next((agent.id for agent in self.agents if agent.default), self.agents[0].id)

@@ -17,14 +17,18 @@ def address(where: Address) -> core.Address:
     )
 
 
-def load_assignment(cluster: str, *endpoints: Address) -> endpoint.ClusterLoadAssignment:
-    """Return the endpoints of `cluster`, all of one priority and weight."""
+def load_assignment(
+    cluster: str, *endpoints: Address, hostname: str = ""
+) -> endpoint.ClusterLoadAssignment:
+    """Return the endpoints of `cluster`, all of one priority, weight and host name."""
     return endpoint.ClusterLoadAssignment(
         cluster_name=cluster,
         endpoints=[
             endpoint.LocalityLbEndpoints(
                 lb_endpoints=[
-                    endpoint.LbEndpoint(endpoint=endpoint.Endpoint(address=address(each)))
+                    endpoint.LbEndpoint(
+                        endpoint=endpoint.Endpoint(address=address(each), hostname=hostname)
+                    )
                     for each in endpoints
                 ]
             )

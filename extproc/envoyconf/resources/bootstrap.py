@@ -14,11 +14,13 @@ from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.files import CLUSTERS, LISTENERS, Folder
 from extproc.envoyconf.resources.addresses import address
+from extproc.envoyconf.resources.chains import chain_cluster, hop_cluster
 from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
 from extproc.envoyconf.resources.egress import egress_listener
 from extproc.envoyconf.resources.listeners import agent_listener
 from extproc.envoyconf.resources.sources import file_source
-from extproc.envoyconf.topology import Topology
+from extproc.envoyconf.topology import Cluster, Topology
+from extproc.envoyconf.upstreams import Chain, Hop
 
 
 def bootstrap(topology: Topology) -> bootstrap_v3.Bootstrap:
@@ -50,7 +52,15 @@ def listeners(topology: Topology) -> list[listener_v3.Listener]:
 
 def clusters(topology: Topology) -> list[cluster_v3.Cluster]:
     """Return all clusters that follow from the configuration."""
-    return [upstream_cluster(each, topology.folder) for each in topology.clusters]
+    return [_cluster(each, topology.folder) for each in topology.clusters]
+
+
+def _cluster(cluster: Cluster, folder: Folder) -> cluster_v3.Cluster:
+    if isinstance(cluster, Hop):
+        return hop_cluster(cluster)
+    if isinstance(cluster, Chain):
+        return chain_cluster(cluster)
+    return upstream_cluster(cluster, folder)
 
 
 def _changing(folder: Folder) -> bootstrap_v3.BootstrapDynamicResources:

@@ -8,6 +8,7 @@ from typing import Final
 
 from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 from envoy_data_plane.google.protobuf import Any
 
@@ -73,17 +74,9 @@ def upstream_cluster(cluster: UpstreamCluster, folder: Folder) -> cluster_v3.Clu
         ),
         transport_socket=upstream_tls(cluster),
         transport_socket_matches=upstream_tls_by_host(cluster),
-        typed_extension_protocol_options={
-            _HTTP_OPTIONS: Any.pack(
-                upstreams.HttpProtocolOptions(
-                    common_http_protocol_options=core.HttpProtocolOptions(
-                        idle_timeout=_UPSTREAM_IDLE
-                    ),
-                    explicit_http_config=_http_version(http2=cluster.http2),
-                    http_filters=upstream_filters(cluster, folder),
-                )
-            )
-        },
+        typed_extension_protocol_options=http_options(
+            upstream_filters(cluster, folder), http2=cluster.http2
+        ),
     )
 
 
@@ -116,14 +109,32 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
                 ),
             )
         ],
-        circuit_breakers=_breakers(
-            connections=_NO_LIMIT, pending=_NO_LIMIT, requests=_NO_LIMIT, retries=_NO_LIMIT
-        ),
+        circuit_breakers=unlimited(),
         typed_extension_protocol_options={
             _HTTP_OPTIONS: Any.pack(
                 upstreams.HttpProtocolOptions(explicit_http_config=_http_version(http2=True))
             )
         },
+    )
+
+
+def http_options(filters: list[hcm.HttpFilter], *, http2: bool = False) -> dict[str, Any]:
+    """Return how a cluster speaks HTTP, and its filters, the codec among them."""
+    return {
+        _HTTP_OPTIONS: Any.pack(
+            upstreams.HttpProtocolOptions(
+                common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=_UPSTREAM_IDLE),
+                explicit_http_config=_http_version(http2=http2),
+                http_filters=filters,
+            )
+        )
+    }
+
+
+def unlimited() -> cluster_v3.CircuitBreakers:
+    """Return breakers that never trip: Envoy's defaults would."""
+    return _breakers(
+        connections=_NO_LIMIT, pending=_NO_LIMIT, requests=_NO_LIMIT, retries=_NO_LIMIT
     )
 
 

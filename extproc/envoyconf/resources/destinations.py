@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.type import v3 as type_v3
 
-from extproc.envoyconf.resources.retries import agent_retries
-from extproc.envoyconf.upstreams import Destination
-
-_CREDENTIALS: Final = ("authorization", "x-api-key")
+from extproc.envoyconf.resources.retries import agent_retries, takeover_retries
+from extproc.envoyconf.upstreams import Destination, Takeover
+from extproc.forwarding import CREDENTIALS
 
 
 def route_action(to: Destination, *, rewrite_prefix: str = "") -> route.RouteAction:
@@ -25,19 +22,23 @@ def route_action(to: Destination, *, rewrite_prefix: str = "") -> route.RouteAct
         cluster=None if split else first.cluster,
         weighted_clusters=_weighted(to) if split else None,
         prefix_rewrite=to.path_prefix + rewrite_prefix if to.path_prefix else "",
-        host_rewrite_literal=None if to.own_authorities else first.authority,
+        host_rewrite_literal=None if to.own_authorities else first.authority or None,
         auto_host_rewrite=True if to.own_authorities else None,
         hash_policy=_hash_policy(to),
         request_mirror_policies=_mirrors(to),
         timeout=to.timeout,
         idle_timeout=to.idle_timeout,
-        retry_policy=agent_retries(to.retries, failover=to.failover),
+        retry_policy=(
+            takeover_retries(to.retries)
+            if isinstance(to.retries, Takeover)
+            else agent_retries(to.retries, failover=to.failover)
+        ),
     )
 
 
 def removed_headers(to: Destination) -> list[str]:
     """Return the client's headers that a destination does not get."""
-    return [] if to.forward_authorization else list(_CREDENTIALS)
+    return [] if to.forward_authorization else list(CREDENTIALS)
 
 
 def _weighted(to: Destination) -> route.WeightedCluster:

@@ -1,7 +1,11 @@
-"""The listener for the processor's own calls. It has no ext_proc: nothing may loop."""
+"""The listener for the processor's own calls, and for agents that take over for others.
+
+Nothing is decided here, so that nothing can loop.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -15,12 +19,15 @@ from envoy_data_plane.google.protobuf import Any
 from extproc import names
 from extproc.envoyconf.files import EGRESS
 from extproc.envoyconf.resources.addresses import address
-from extproc.envoyconf.resources.destinations import route_action
+from extproc.envoyconf.resources.destinations import removed_headers, route_action
+from extproc.envoyconf.resources.ext_proc import model_processor, model_replaced
+from extproc.envoyconf.resources.headers import early_target, header_option, served_by
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.sources import routes_from
 from extproc.envoyconf.topology import EgressListener, EgressRoute, Topology
 
+MODEL: Final = "outerloop.model"
 _CALLERS: Final = timedelta()
 """No timeout of Envoy's: each call has the caller's deadline, which ends its stream."""
 
@@ -37,12 +44,16 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
         route_config=None if folder.dynamic else egress_routes(listener),
         rds=routes_from(folder, EGRESS) if folder.dynamic else None,
         http_filters=[
+            # Asked only where an agent takes over that wants another model.
+            hcm.HttpFilter(name=MODEL, typed_config=model_processor()),
             hcm.HttpFilter(
                 name="envoy.filters.http.router",
                 typed_config=Any.pack(router.Router(suppress_envoy_headers=True)),
-            )
+            ),
         ],
         stream_idle_timeout=_CALLERS,
+        server_header_transformation=hcm.HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
+        early_header_mutation_extensions=[early_target()],
         # An answer that was cut is to be seen at once: by default the connection stays a second.
         delayed_close_timeout=timedelta(),
         local_reply_config=local_reply_config(),
@@ -84,8 +95,13 @@ def egress_routes(listener: EgressListener) -> route.RouteConfiguration:
 
 
 def _to_target(to: EgressRoute) -> route.Route:
+    action = replace(route_action(to.to), prefix_rewrite=to.rewrite)
     return route.Route(
         name=f"target/{to.target}",
-        match=route.RouteMatch(prefix="/", headers=[header_is(names.HEADER_TARGET, to.target)]),
-        route=route_action(to.to),
+        match=route.RouteMatch(prefix=to.path, headers=[header_is(names.HEADER_TARGET, to.target)]),
+        route=action,
+        typed_per_filter_config={MODEL: model_replaced()} if to.new_model else {},
+        request_headers_to_add=([header_option(names.HEADER_AGENT, to.agent)] if to.agent else []),
+        request_headers_to_remove=removed_headers(to.to),
+        response_headers_to_add=served_by(to.agent) if to.agent else [],
     )

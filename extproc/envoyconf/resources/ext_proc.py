@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from envoy_data_plane.envoy.config.common.mutation_rules import v3 as rules
@@ -56,6 +57,7 @@ _ANSWERS: Final = ext_proc.ProcessingMode(
     response_body_mode=ext_proc.ProcessingModeBodySendMode.FULL_DUPLEX_STREAMED,
     response_trailer_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
 )
+_MODEL_TIMEOUT: Final = timedelta(seconds=5)
 _OURS: Final = ext_proc.MetadataOptionsMetadataNamespaces(untyped=[names.METADATA_NAMESPACE])
 _OF_ANSWERS: Final = (
     f"{names.HEADER_PREFIX}[a-z0-9-]+",
@@ -95,6 +97,35 @@ def answers_enabled() -> Any:
     """Return the per-route configuration of a route whose answers are filtered."""
     return Any.pack(
         ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(processing_mode=_ANSWERS))
+    )
+
+
+def model_processor() -> Any:
+    """Return the filter for requests to agents that take over; see `model_replaced`."""
+    return Any.pack(
+        ext_proc.ExternalProcessor(
+            grpc_service=_service(),
+            failure_mode_allow=False,
+            status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
+            processing_mode=_NOTHING,
+            message_timeout=_MODEL_TIMEOUT,
+            mutation_rules=_allowing(("content-length",)),
+            stat_prefix="model",
+        )
+    )
+
+
+def model_replaced() -> Any:
+    """Return the per-route configuration of a route whose agent wants a model of its own."""
+    return Any.pack(
+        ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(processing_mode=_PHASES))
+    )
+
+
+def failure_mode_allowed() -> Any:
+    """Return the per-route configuration of a route that requests take without the processor."""
+    return Any.pack(
+        ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(failure_mode_allow=True))
     )
 
 

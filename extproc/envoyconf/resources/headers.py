@@ -8,6 +8,9 @@ from typing import Final, Literal
 from envoy_data_plane.envoy.config.common.mutation_rules import v3 as rules
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.filters.http.header_mutation import v3 as header_mutation
+from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import (
+    v3 as header_to_metadata,
+)
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import (
     v3 as early_header_mutation,
 )
@@ -22,6 +25,15 @@ def _metadata(key: str) -> str:
     return f"%DYNAMIC_METADATA({names.METADATA_NAMESPACE}:{key})%"
 
 
+_VARIANT: Final = f"%CLUSTER_METADATA({names.METADATA_NAMESPACE}:{VARIANT_KEY})%"
+_SERVED: Final = (
+    names.HEADER_AGENT,
+    names.HEADER_PLAN,
+    names.HEADER_SOURCE,
+    names.HEADER_VARIANT,
+)
+"""What the answer says itself where another agent than the decided one has served."""
+
 _BASIC: Final = {
     header: f"%REQ({header})%"
     for header in (
@@ -33,7 +45,7 @@ _BASIC: Final = {
 }
 _FULL: Final = _BASIC | {
     names.HEADER_CONFIDENCE: f"%REQ({names.HEADER_CONFIDENCE})%",
-    names.HEADER_VARIANT: f"%CLUSTER_METADATA({names.METADATA_NAMESPACE}:{VARIANT_KEY})%",
+    names.HEADER_VARIANT: _VARIANT,
     names.HEADER_CACHED: _metadata(names.METADATA_CACHED),
     names.HEADER_DECISION_MS: _metadata(names.METADATA_DECISION_MS),
     names.HEADER_STEP: f"%REQ({names.HEADER_STEP})%",
@@ -73,12 +85,61 @@ def to_client(level: Literal["none", "basic", "full"]) -> Any:
     """
     formats = {"none": {}, "basic": _BASIC, "full": _FULL}[level]
     mutations = [
-        rules.HeaderMutation(append=header_option(name, value)) for name, value in formats.items()
+        rules.HeaderMutation(
+            append=_if_absent(name, value) if name in _SERVED else header_option(name, value)
+        )
+        for name, value in formats.items()
     ]
+    untold = [rules.HeaderMutation(remove=name) for name in _SERVED if name not in formats]
     return Any.pack(
         header_mutation.HeaderMutation(
-            mutations=header_mutation.Mutations(response_mutations=mutations)
+            mutations=header_mutation.Mutations(response_mutations=[*untold, *mutations])
         )
+    )
+
+
+def of_the_one_that_served() -> Any:
+    """Return the filter by which the log names an agent that took over for the decided one."""
+    told = {
+        names.HEADER_AGENT: names.METADATA_AGENT,
+        names.HEADER_PLAN: names.METADATA_PLAN,
+        names.HEADER_SOURCE: names.METADATA_SOURCE,
+    }
+    rules_ = [
+        header_to_metadata.ConfigRule(
+            header=header,
+            on_header_present=header_to_metadata.ConfigKeyValuePair(
+                metadata_namespace=names.METADATA_NAMESPACE, key=key
+            ),
+        )
+        for header, key in told.items()
+    ]
+    return Any.pack(header_to_metadata.Config(response_rules=rules_))
+
+
+def served_by(agent: str) -> list[core.HeaderValueOption]:
+    """Return the response headers by which a hop says which agent, and which variant, it was."""
+    return [
+        header_option(names.HEADER_AGENT, agent),
+        header_option(names.HEADER_VARIANT, _VARIANT),
+    ]
+
+
+def forwarded_host() -> core.HeaderValueOption:
+    """Return the header with the host that the client asked for, for an agent with its own.
+
+    Envoy's own option for it would add the hosts of failed attempts.
+    """
+    return core.HeaderValueOption(
+        header=core.HeaderValue(key="x-forwarded-host", value="%REQ(:authority)%"),
+        append_action=core.HeaderValueOptionHeaderAppendAction.APPEND_IF_EXISTS_OR_ADD,
+    )
+
+
+def _if_absent(name: str, value: str) -> core.HeaderValueOption:
+    return core.HeaderValueOption(
+        header=core.HeaderValue(key=name, value=value),
+        append_action=core.HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
     )
 
 
@@ -95,6 +156,22 @@ def from_agent() -> Any:
                 response_mutations=[_remove_matching(ours)],
             )
         )
+    )
+
+
+def early_target() -> core.TypedExtensionConfig:
+    """Return the mutation by which what comes from a chain is known by its host."""
+    return core.TypedExtensionConfig(
+        name="envoy.http.early_header_mutation.header_mutation",
+        typed_config=Any.pack(
+            early_header_mutation.HeaderMutation(
+                mutations=[
+                    rules.HeaderMutation(
+                        append=_if_absent(names.HEADER_TARGET, "%REQ(:authority)%")
+                    )
+                ]
+            )
+        ),
     )
 
 

@@ -23,12 +23,16 @@ from extproc.envoyconf.resources.ext_proc import (
     answer_processor,
     answers_enabled,
     external_processor,
+    failure_mode_allowed,
 )
 from extproc.envoyconf.resources.matchers import header_is, matching
 from extproc.envoyconf.topology import AgentListener, Topology
 
 BUFFER: Final = "envoy.filters.http.buffer"
 """Name by which a route switches the buffer filter off."""
+
+PROCESSOR: Final = "envoy.filters.http.ext_proc"
+"""Name by which a route lets pass what the processor cannot be asked about."""
 
 ANSWERS: Final = "outerloop.answers"
 """Name by which an agent's route switches the filters of answers on."""
@@ -42,6 +46,8 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
     filters = [
         # First, so that it sees every answer last: agents', the processor's and Envoy's own.
         ("envoy.filters.http.header_mutation", headers.to_client(topology.response_headers)),
+        # Sees an answer next to last, with what the first one may take away.
+        ("envoy.filters.http.header_to_metadata", headers.of_the_one_that_served()),
         # Before anything that may answer: the access log reads it.
         ("envoy.filters.http.set_filter_state", _path_state()),
         # Before the processor: liveness does not depend on it.
@@ -51,7 +57,7 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         # Before the processor: slow uploads wait here, and the whole body is bounded once.
         (BUFFER, _buffer(topology.limits.max_request_bytes)),
         # Decides, and has the route chosen again.
-        ("envoy.filters.http.ext_proc", external_processor(listener)),
+        (PROCESSOR, external_processor(listener)),
         # Behind the decision, as it does what the agent's route says; answers pass it first.
         (ANSWERS, answer_processor()),
         # Last by Envoy's rule.
@@ -63,6 +69,11 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
 def buffer_disabled() -> dict[str, Any]:
     """Return the per-route configuration of a route whose bodies are not waited for."""
     return {BUFFER: Any.pack(buffer.BufferPerRoute(disabled=True))}
+
+
+def failure_allowed() -> dict[str, Any]:
+    """Return the per-route configuration of a route that does without the processor."""
+    return {PROCESSOR: failure_mode_allowed()}
 
 
 def answers_filtered() -> dict[str, Any]:

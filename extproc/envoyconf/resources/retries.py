@@ -14,6 +14,9 @@ from envoy_data_plane.envoy.extensions.retry.priority.previous_priorities import
 from envoy_data_plane.google.protobuf import Any
 
 from extproc.config.model.agents import Retries
+from extproc.envoyconf.resources.matchers import matching
+from extproc.envoyconf.upstreams import Takeover
+from extproc.names import HEADER_ERROR
 
 _PREVIOUS_HOSTS: Final = "envoy.retry_host_predicates.previous_hosts"
 _SELECTION_ATTEMPTS: Final = 5
@@ -44,6 +47,22 @@ def agent_retries(retries: Retries, *, failover: bool = False) -> route.RetryPol
             )
         ],
         host_selection_retry_max_attempts=_SELECTION_ATTEMPTS,
+    )
+
+
+def takeover_retries(takeover: Takeover) -> route.RetryPolicy:
+    """Return the policy of a route to a chain: each try is another agent."""
+    conditions = ["retriable-headers", *(["retriable-status-codes"] if takeover.statuses else [])]
+    return route.RetryPolicy(
+        retry_on=",".join(conditions),
+        num_retries=takeover.attempts,
+        retriable_status_codes=list(takeover.statuses),
+        retriable_headers=[
+            route.HeaderMatcher(name=HEADER_ERROR, string_match=matching("|".join(takeover.errors)))
+        ],
+        retry_back_off=route.RetryPolicyRetryBackOff(
+            base_interval=timedelta(milliseconds=1), max_interval=timedelta(milliseconds=10)
+        ),
     )
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from envoy_data_plane.envoy.config.route import v3 as route
 
 from extproc import names
 from extproc.envoyconf.resources.destinations import removed_headers, route_action
-from extproc.envoyconf.resources.headers import header_option
-from extproc.envoyconf.resources.http_filters import answers_filtered, buffer_disabled
+from extproc.envoyconf.resources.headers import forwarded_host, header_option
+from extproc.envoyconf.resources.http_filters import (
+    answers_filtered,
+    buffer_disabled,
+    failure_allowed,
+)
 from extproc.envoyconf.resources.matchers import header_is
-from extproc.envoyconf.topology import AgentListener, AgentRoute
+from extproc.envoyconf.topology import API_ROOT, AgentListener, AgentRoute
 from extproc.errors import GATEWAY_ERRORS
+from extproc.plan import Source
 
-_API_ROOT: Final = "/v1/"
 _NOWHERE: Final = route.DirectResponseAction(status=GATEWAY_ERRORS["no_route"].status)
 """What an undecided request meets. Its body comes from the local replies."""
 
@@ -26,7 +29,7 @@ def route_configuration(listener: AgentListener) -> route.RouteConfiguration:
     everything = route.VirtualHost(
         name="agents",
         domains=["*"],
-        routes=[*agents, *_undecided()],
+        routes=[*agents, *_undecided(listener)],
         # Envoy's own note on the client's address, which says nothing to an agent.
         request_headers_to_remove=["x-envoy-internal"],
     )
@@ -34,28 +37,28 @@ def route_configuration(listener: AgentListener) -> route.RouteConfiguration:
 
 
 def _to_agent(route_to: AgentRoute) -> route.Route:
-    to, filtered = route_to.to, route_to.filtered
-    action = route_action(to, rewrite_prefix=_API_ROOT)
+    filtered = route_to.filtered
     # Filters must be able to read the answer.
     readable = [header_option("accept-encoding", "identity")] if filtered else []
     return route.Route(
         name=f"agent/{route_to.agent}",
         match=route.RouteMatch(
-            prefix=_API_ROOT,
+            prefix=API_ROOT,
             headers=[header_is(names.HEADER_AGENT, route_to.agent)],
         ),
-        route=replace(action, append_x_forwarded_host=True),
+        route=route_action(route_to.to, rewrite_prefix=API_ROOT),
         typed_per_filter_config=answers_filtered() if filtered else {},
-        request_headers_to_add=readable,
-        request_headers_to_remove=removed_headers(to),
+        request_headers_to_add=[forwarded_host(), *readable],
+        request_headers_to_remove=removed_headers(route_to.to),
     )
 
 
-def _undecided() -> list[route.Route]:
+def _undecided(listener: AgentListener) -> list[route.Route]:
     """Return the routes a request has before the decision.
 
     Only bodies that can be a conversation are waited for: all else is refused at the headers.
     """
+    unasked = next((each for each in listener.routes if each.agent == listener.unasked), None)
     conversations = [
         route.RouteMatch(path=path, headers=[header_is(":method", "POST")])
         for path in (names.PATH_CHAT, names.PATH_MESSAGES, names.PATH_RESPONSES)
@@ -66,7 +69,12 @@ def _undecided() -> list[route.Route]:
         route.RouteMatch(connect_matcher=route.RouteMatchConnectMatcher()),
     ]
     return [
-        *(route.Route(match=match, direct_response=_NOWHERE) for match in conversations),
+        *(
+            _to_default_agent(match, unasked)
+            if unasked is not None
+            else route.Route(match=match, direct_response=_NOWHERE)
+            for match in conversations
+        ),
         *(
             route.Route(
                 match=match, direct_response=_NOWHERE, typed_per_filter_config=buffer_disabled()
@@ -74,3 +82,21 @@ def _undecided() -> list[route.Route]:
             for match in others
         ),
     ]
+
+
+def _to_default_agent(match: route.RouteMatch, to: AgentRoute) -> route.Route:
+    """Return the route of what the processor could not be asked about; all else is routed anew."""
+    told = [
+        header_option(names.HEADER_AGENT, to.agent),
+        header_option(names.HEADER_PLAN, to.agent),
+        header_option(names.HEADER_SOURCE, Source.FALLBACK.value),
+    ]
+    return route.Route(
+        name="unasked",
+        match=match,
+        route=route_action(to.to, rewrite_prefix=match.path or ""),
+        typed_per_filter_config=failure_allowed(),
+        request_headers_to_add=[forwarded_host(), *told, header_option(names.HEADER_STEP, "1/1")],
+        request_headers_to_remove=removed_headers(to.to),
+        response_headers_to_add=told,
+    )
