@@ -65,6 +65,7 @@ class Control:
     async def _commit(self, request: web.Request) -> web.Response:
         try:
             self._generations.commit((await request.json())["generation"])
+            self._decisions.keep(self._generations.config.observability.decisions)
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=409)
         return web.json_response({})

@@ -65,6 +65,11 @@ class Generations:
         return self._serving[-1].runtime.generation if self._serving else 0
 
     @property
+    def config(self) -> Config:
+        """The configuration of that generation."""
+        return self._serving[-1].config
+
+    @property
     def older_streams(self) -> int:
         """How many streams still run that began with an older one."""
         return self._server.older_streams if self._server is not None else 0
@@ -128,8 +133,10 @@ class Generations:
         """Leave all services: the server must have been drained."""
         for task in self._retiring:
             task.cancel()
-        for each in (*self._serving, *filter(None, (self._prepared,))):
-            await self._end(each)
+        self._serving += filter(None, (self._prepared,))
+        self._prepared = None
+        while self._serving:
+            await self._end(self._serving.pop())
 
     async def _retire(self, server: Server, old: tuple[_Generation, ...]) -> None:
         """Leave what older generations held once none of their streams runs."""

@@ -51,13 +51,16 @@ class Pipeline:
 
     def screen(self, request: HttpRequest) -> Reject | None:
         """Refuse what the headers alone rule out, or return None."""
+        if (request.headers.get(names.HEADER_TARGET) or "").startswith(names.TAKEOVER):
+            # It was admitted already, and has counted this loop.
+            return None
         try:
             self._admit(request)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
         return None
 
-    def readdressed(self, request: HttpRequest) -> Mutations | None:
+    def readdressed(self, request: HttpRequest) -> Mutations | Reject | None:
         """Return what makes a request that was meant for another agent one for its own.
 
         None for requests that are yet to be decided.
@@ -68,7 +71,10 @@ class Pipeline:
         model = self.runtime.models.get(target.removeprefix(names.TAKEOVER))
         if model is None:
             return Mutations()
-        document = decode(request.path, request.body, self.runtime.limits).document
+        try:
+            document = decode(request.path, request.body, self.runtime.limits).document
+        except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
+            return to_reject(error)
         return Mutations(body=document.replace("model", encode(model)).body)
 
     async def run(self, request: HttpRequest, filters: list[FilterRecord] | None = None) -> Result:

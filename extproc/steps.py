@@ -15,7 +15,7 @@ from extproc.apis.edits import AgentAnswer, encode
 from extproc.calls import Call, Caller, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.conversation import Api, Conversation
-from extproc.errors import OuterloopError, StepFailed
+from extproc.errors import OuterloopError, RequestTooLarge, StepFailed
 from extproc.exchange import Exchange
 from extproc.filters.answer import filter_whole
 from extproc.filters.api import Phase
@@ -84,7 +84,10 @@ class StepRunner:
         conversation, exchange = await run.filtered(
             len(decision.plan.agents) - 1, conversation, exchange
         )
-        return self.agents[decision.agent].addressed(conversation.document).body, exchange
+        body = self.agents[decision.agent].addressed(conversation.document).body
+        if len(body) > self.limits.max_request_bytes:
+            raise RequestTooLarge("the request body is too large with the agent's model in it")
+        return body, exchange
 
 
 @dataclass(frozen=True, slots=True)

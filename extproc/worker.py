@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,9 @@ def _read(file: str, snapshot: Path) -> Config:
 
 
 def _say(word: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(word) + "\n")
-    sys.stdout.flush()
+    # Who started it may have been killed: what runs is finished all the same.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), json.dumps(word).encode() + b"\n")
 
 
 class _Stop:

@@ -80,7 +80,8 @@ def bearer_secret(agent: str) -> str:
 
 def header_secret(agent: str, header: str) -> str:
     """Name the secret with the value of one of an agent's `headers`."""
-    return f"agent-{agent}-header-{header}"
+    # A dot, which no id has: else another agent's key could have the same name.
+    return f"agent-{agent}.header-{header}"
 
 
 def certificate_secret(listener: str) -> str:

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, Final
 
 from extproc.supervisor.errors import StartError
@@ -26,7 +25,7 @@ _HEALTHY_AFTER: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run: `argv` returns the command line of the first, second, ... process.
+    """What to run: `argv` returns the command line, given how many were told to stop before.
 
     With `control` standard input and output are pipes: a process writes JSON objects, a line each:
     what it has to say when it is ready, and `{"stopping": true}` when somebody told it to stop. It
@@ -80,16 +79,15 @@ class Child:
             raise errors.exceptions[0] from None
 
     async def _keep_running(self, ends: asyncio.TaskGroup) -> None:
-        deaths = 0
-        for turn in count():
-            if self._told_to_stop:
-                return
+        deaths = turn = 0
+        while not self._told_to_stop:
             started = time.monotonic()
             code = await self._run_once(turn, ends)
             if self._told_to_stop:
                 return
             if code is None:
                 log.info("%s was told to stop; its successor starts", self.name)
+                turn += 1
                 continue
             if not self._became_ready.is_set():
                 raise StartError(f"{self.name} could not start ({describe(code)})")
@@ -150,6 +148,7 @@ class Child:
             if self._leaving is process:
                 ends.create_task(self._see_off(process))
             else:
+                await process.kill()
                 await self._see_off(process)
 
     async def _see_off(self, process: Process) -> None:

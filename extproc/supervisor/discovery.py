@@ -14,6 +14,8 @@ from extproc.supervisor.envoy import EnvoyAdmin
 log = logging.getLogger(__name__)
 
 _IN_FORCE_WITHIN: Final = 10.0
+_WARM_WITHIN: Final = 4.0
+"""Seconds: a name that does not resolve must not keep all else from being taken over."""
 _POLL: Final = 0.03
 
 
@@ -37,17 +39,16 @@ class Discovery:
             self._write(name, file)
 
     async def apply(self, files: Files) -> None:
-        """Bring `files` in force. Raises `Rejected`, with what was in force before in force again.
+        """Bring `files` in force.
 
-        Also OSError where Envoy does not answer; it reads the files when it starts again.
+        Raises `Rejected`, and OSError where Envoy does not answer: with what was there before.
         """
         before = dict(self._written)
         try:
             await self._apply(files)
-        except Rejected:
-            for name in (CLUSTERS, *files.routes, LISTENERS):
-                if name in before:
-                    self._write(name, before[name])
+        except (Rejected, OSError):
+            for name in self._changed(before):
+                self._write(name, before[name])
             raise
         for name in before.keys() - {CLUSTERS, LISTENERS, *files.routes, *files.secrets}:
             del self._written[name]
@@ -73,14 +74,21 @@ class Discovery:
         refusals = await self._admin.refused_updates()
         for name in changed:
             self._write(name, files[name])
+        names = ", ".join(changed)
         try:
             async with asyncio.timeout(_IN_FORCE_WITHIN):
                 while not await self._admin.in_force(changed):
                     if await self._admin.refused_updates() > refusals:
-                        raise Rejected(f"Envoy refused {', '.join(changed)}: its log says why")
+                        raise Rejected(f"Envoy refused {names}: its log says why")
                     await asyncio.sleep(_POLL)
         except TimeoutError:
-            raise Rejected(f"Envoy did not take {', '.join(changed)} in time") from None
+            raise Rejected(f"Envoy did not take {names} in time") from None
+        try:
+            async with asyncio.timeout(_WARM_WITHIN):
+                while await self._admin.is_warming():  # noqa: ASYNC110 - Envoy sends no events
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            log.warning("not all hosts in %s are resolved and checked yet", names)
 
     def _changed(self, files: Mapping[str, File]) -> list[str]:
         return [name for name, file in files.items() if self._written.get(name) != file]

@@ -98,9 +98,11 @@ class EnvoyAdmin:
     async def in_force(self, versions: Mapping[str, str]) -> bool:
         """Tell whether Envoy runs the files by these names in these versions."""
         texts = await self._stats(_VERSIONS, "TextReadouts")
-        warming = await self._stats(_WARMING, "Gauges")
-        found = (texts.get(_statistic(name)) == version for name, version in versions.items())
-        return all(found) and not any(warming.values())
+        return all(texts.get(_statistic(name)) == version for name, version in versions.items())
+
+    async def is_warming(self) -> bool:
+        """Tell whether hosts of new clusters or listeners are not known yet."""
+        return any((await self._stats(_WARMING, "Gauges")).values())
 
     async def refused_updates(self) -> int:
         """Return how many files Envoy could not use so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from extproc.config.model.root import Config
@@ -43,12 +43,11 @@ class Gateway:
 
         Raises ValueError, `Rejected` and OSError; what was in force before is then so again.
         """
-        new, files = await asyncio.to_thread(self._with_all_before, config)
-        before = self._wanted
-        await self._discovery.apply(files)
-        if before is not None:
-            _say_drained(before, new)
-        self._wanted = new
+        step = await asyncio.to_thread(self._step_to, config)
+        await self._discovery.apply(step.files)
+        if self._wanted is not None:
+            _say_drained(self._wanted, step.wanted)
+        self._wanted, self._in_force, self._secrets = step.wanted, step.whole, step.secrets
 
     async def settle(self) -> None:
         """Take away what only older configurations had. Raises `Rejected` and OSError."""
@@ -58,12 +57,21 @@ class Gateway:
         await self._discovery.apply(await asyncio.to_thread(self._render, wanted, self._secrets))
         self._in_force = wanted
 
-    def _with_all_before(self, config: Config) -> tuple[Topology, Files]:
-        new, found = self._build(config), secrets(config)
-        whole = new if self._in_force is None else new.keeping(self._in_force)
+    def _step_to(self, config: Config) -> _Step:
+        wanted, found = self._build(config), secrets(config)
+        whole = wanted if self._in_force is None else wanted.keeping(self._in_force)
         files = self._render(whole, {**self._secrets, **found})
-        self._in_force, self._secrets = whole, found
-        return new, files
+        return _Step(wanted, whole, found, files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is `wanted`, alone and as a `whole` with what was before."""
+
+    wanted: Topology
+    whole: Topology
+    secrets: dict[str, Secret] = field(repr=False)
+    files: Files
 
 
 def _say_drained(before: Topology, new: Topology) -> None:

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from extproc.config.load import ConfigError, Loaded
+from extproc.config.load import ConfigError, Loaded, read_text
 from extproc.config.model.root import Config
 from extproc.supervisor import control
+from extproc.supervisor.child import Status
 from extproc.supervisor.control import WorkerFailed
 from extproc.supervisor.discovery import Rejected
 from extproc.supervisor.gateway import Gateway
@@ -78,6 +79,8 @@ class Reloader:
 
     async def run(self) -> None:
         """Reload until cancelled."""
+        if await asyncio.to_thread(self._has_changed):
+            self._asked.set()
         while True:
             await self._wanted()
             self._asked.clear()
@@ -103,7 +106,7 @@ class Reloader:
         await control.to_all(self._stack.serving(), lambda each: control.prepare(each, snapshot))
         if self._gateway is not None:
             await self._gateway.admit(config)
-        old, stack.snapshot = stack.snapshot, snapshot
+        stack.snapshot = snapshot
         for socket in self._stack.serving():
             await self._commit(socket, snapshot)
         for warning in loaded.warnings:
@@ -114,7 +117,15 @@ class Reloader:
         self._reloads.config, self._reloads.generation = config, number
         self._reloads.end("applied")
         log.info("generation %d of %s is in force", number, stack.settings.file)
-        old.path.unlink(missing_ok=True)
+
+    def _has_changed(self) -> bool:
+        """Tell whether the file is another than the one that the workers started with."""
+        try:
+            return read_text(
+                Path(self._stack.settings.file)
+            ) != self._stack.snapshot.path.read_text(encoding="utf-8")
+        except (ConfigError, OSError):
+            return True
 
     def _reject(self, errors: tuple[str, ...]) -> None:
         self._reloads.end("rejected", errors)
@@ -139,6 +150,9 @@ class Reloader:
         snapshot = self._stack.snapshot
         while not await self._all_decide_by(snapshot):  # noqa: ASYNC110 - workers send no events
             await asyncio.sleep(_POLL)
+        for path in self._stack.settings.folder.glob("outerloop-*.yaml"):
+            if path != snapshot.path:
+                path.unlink()
         if self._gateway is None:
             return
         try:
@@ -148,6 +162,8 @@ class Reloader:
 
     async def _all_decide_by(self, snapshot: Snapshot) -> bool:
         """Tell whether nothing older is in use. A worker that just started may be behind."""
+        if any(worker.status is not Status.READY for worker in self._stack.workers):
+            return False
         for socket in self._stack.serving():
             try:
                 state = await control.state(socket)

@@ -23,6 +23,11 @@ class Decisions:
         self._kept: deque[tuple[float, Record]] = deque(maxlen=limit)
         self._answers: deque[tuple[str, tuple[FilterRecord, ...]]] = deque(maxlen=limit)
 
+    def keep(self, limit: int) -> None:
+        """Keep the last `limit` from now on."""
+        self._kept = deque(self._kept, maxlen=limit)
+        self._answers = deque(self._answers, maxlen=limit)
+
     def begin(self) -> None:
         """Nothing is known of a request that has just come."""
 

@@ -10,6 +10,7 @@ from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
+from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
@@ -25,6 +26,7 @@ from extproc.envoyconf.topology import PROCESSOR_CLUSTER, Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=5)
+_CHECK_TIMEOUT: Final = timedelta(seconds=3)
 _UPSTREAM_IDLE: Final = timedelta(seconds=4)
 """Common servers close idle connections after 5 s: Envoy must be first, or a request meets it."""
 
@@ -93,7 +95,11 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
         per_connection_buffer_limit_bytes=LARGEST_SIZE,
         lb_policy=cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
         # Default 1 s: for that long after a worker is back, no request would reach it.
-        common_lb_config=cluster_v3.ClusterCommonLbConfig(update_merge_window=timedelta()),
+        common_lb_config=cluster_v3.ClusterCommonLbConfig(
+            update_merge_window=timedelta(),
+            # Half of the addresses or more have nobody who listens: never try them in despair.
+            healthy_panic_threshold=type_v3.Percent(value=0.0),
+        ),
         load_assignment=load_assignment(PROCESSOR_CLUSTER, *topology.processor),
         health_checks=[
             core.HealthCheck(
@@ -183,7 +189,7 @@ def _health_checks(check: HealthCheck | None) -> list[core.HealthCheck]:
         return []
     return [
         core.HealthCheck(
-            timeout=min(check.interval, _CONNECT_TIMEOUT),
+            timeout=min(check.interval, _CHECK_TIMEOUT),
             interval=check.interval,
             # Default 60 s: an agent that nobody asked for a while may be down for as long.
             no_traffic_interval=check.interval,

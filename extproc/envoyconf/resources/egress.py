@@ -52,6 +52,8 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
             ),
         ],
         stream_idle_timeout=_CALLERS,
+        # What a chain passes on has its trailers, as on the way to an agent alone.
+        http_protocol_options=core.Http1ProtocolOptions(enable_trailers=True),
         server_header_transformation=hcm.HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         early_header_mutation_extensions=[early_target()],
         # An answer that was cut is to be seen at once: by default the connection stays a second.

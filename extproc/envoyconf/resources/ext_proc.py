@@ -109,7 +109,7 @@ def model_processor() -> Any:
             status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
             processing_mode=_NOTHING,
             message_timeout=_MODEL_TIMEOUT,
-            mutation_rules=_allowing(("content-length",)),
+            mutation_rules=_allowing(("content-length", "content-type", names.HEADER_ERROR)),
             stat_prefix="model",
         )
     )

@@ -86,7 +86,7 @@ def to_client(level: Literal["none", "basic", "full"]) -> Any:
     formats = {"none": {}, "basic": _BASIC, "full": _FULL}[level]
     mutations = [
         rules.HeaderMutation(
-            append=_if_absent(name, value) if name in _SERVED else header_option(name, value)
+            append=if_absent(name, value) if name in _SERVED else header_option(name, value)
         )
         for name, value in formats.items()
     ]
@@ -136,7 +136,8 @@ def forwarded_host() -> core.HeaderValueOption:
     )
 
 
-def _if_absent(name: str, value: str) -> core.HeaderValueOption:
+def if_absent(name: str, value: str) -> core.HeaderValueOption:
+    """Return `name: value` for where no such header stands."""
     return core.HeaderValueOption(
         header=core.HeaderValue(key=name, value=value),
         append_action=core.HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
@@ -166,9 +167,7 @@ def early_target() -> core.TypedExtensionConfig:
         typed_config=Any.pack(
             early_header_mutation.HeaderMutation(
                 mutations=[
-                    rules.HeaderMutation(
-                        append=_if_absent(names.HEADER_TARGET, "%REQ(:authority)%")
-                    )
+                    rules.HeaderMutation(append=if_absent(names.HEADER_TARGET, "%REQ(:authority)%"))
                 ]
             )
         ),

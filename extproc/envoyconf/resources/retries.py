@@ -24,12 +24,14 @@ _SELECTION_ATTEMPTS: Final = 5
 
 
 def agent_retries(retries: Retries, *, failover: bool = False) -> route.RetryPolicy | None:
-    """Return the policy of a route, on another host where there is one; None for no retries.
+    """Return the policy of a route, on another host where there is one; None for one try alone.
 
     With `failover` a retry goes to the next group of hosts.
     """
     if not retries.num_retries or not retries.retry_on:
-        return None
+        # The only try has its limit all the same.
+        limit = retries.per_try_timeout
+        return route.RetryPolicy(num_retries=0, per_try_timeout=limit) if limit else None
     conditions = [each for each in retries.retry_on if isinstance(each, str)]
     statuses = [each for each in retries.retry_on if isinstance(each, int)]
     if statuses:

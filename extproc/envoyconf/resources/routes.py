@@ -8,7 +8,7 @@ from envoy_data_plane.envoy.config.route import v3 as route
 
 from extproc import names
 from extproc.envoyconf.resources.destinations import removed_headers, route_action
-from extproc.envoyconf.resources.headers import forwarded_host, header_option
+from extproc.envoyconf.resources.headers import forwarded_host, header_option, if_absent
 from extproc.envoyconf.resources.http_filters import (
     answers_filtered,
     buffer_disabled,
@@ -86,17 +86,19 @@ def _undecided(listener: AgentListener) -> list[route.Route]:
 
 def _to_default_agent(match: route.RouteMatch, to: AgentRoute) -> route.Route:
     """Return the route of what the processor could not be asked about; all else is routed anew."""
-    told = [
-        header_option(names.HEADER_AGENT, to.agent),
-        header_option(names.HEADER_PLAN, to.agent),
-        header_option(names.HEADER_SOURCE, Source.FALLBACK.value),
-    ]
+    told = {
+        names.HEADER_AGENT: to.agent,
+        names.HEADER_PLAN: to.agent,
+        names.HEADER_SOURCE: Source.FALLBACK.value,
+    }
+    to_agent = [header_option(*each) for each in (*told.items(), (names.HEADER_STEP, "1/1"))]
     return route.Route(
         name="unasked",
         match=match,
         route=route_action(to.to, rewrite_prefix=match.path or ""),
         typed_per_filter_config=failure_allowed(),
-        request_headers_to_add=[forwarded_host(), *told, header_option(names.HEADER_STEP, "1/1")],
+        request_headers_to_add=[forwarded_host(), *to_agent],
         request_headers_to_remove=removed_headers(to.to),
-        response_headers_to_add=told,
+        # Who takes over for it says so itself.
+        response_headers_to_add=[if_absent(*each) for each in told.items()],
     )
