@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 PROTO := .venv/proto
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test check format proto envoy-configs docs clean
+.PHONY: help install demo run test test-chaos check format proto envoy-configs docs clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,9 @@ run: $(INSTALLED) ## Leave the demo's agents, Envoy and processor running, with 
 
 test: check ## Run lint, types and all tests, through a real Envoy
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-chaos: $(INSTALLED) ## Kill and replace workers under load, for some minutes
+	$(BIN)/pytest tests/chaos
 
 check: $(INSTALLED) ## Run lint and types
 	$(BIN)/ruff check

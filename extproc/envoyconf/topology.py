@@ -125,6 +125,11 @@ class Topology:
     access_log: str | None
     folder: Folder
 
+    @property
+    def upstreams(self) -> tuple[UpstreamCluster, ...]:
+        """The clusters with hosts of others: agents, mirrors, targets."""
+        return tuple(each for each in self.clusters if isinstance(each, UpstreamCluster))
+
     def keeping(self, others: Topology) -> Topology:
         """Return this one with the routes and clusters of another that it lacks itself.
 

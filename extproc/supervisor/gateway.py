@@ -30,6 +30,7 @@ class Gateway:
         self._wanted: Topology | None = None
         self._in_force: Topology | None = None
         self._secrets: dict[str, Secret] = {}
+        self._outlived: frozenset[str] = frozenset()
 
     def begin(self, config: Config) -> Topology:
         """Write everything for an Envoy that is yet to start. Raises ValueError."""
@@ -47,15 +48,17 @@ class Gateway:
         await self._discovery.apply(step.files)
         if self._wanted is not None:
             _say_drained(self._wanted, step.wanted)
+        self._outlived |= self._secrets.keys()
         self._wanted, self._in_force, self._secrets = step.wanted, step.whole, step.secrets
 
     async def settle(self) -> None:
         """Take away what only older configurations had. Raises `Rejected` and OSError."""
         wanted = self._wanted
-        if wanted is None or wanted == self._in_force:
+        nothing_left = wanted == self._in_force and self._outlived <= self._secrets.keys()
+        if wanted is None or nothing_left:
             return
         await self._discovery.apply(await asyncio.to_thread(self._render, wanted, self._secrets))
-        self._in_force = wanted
+        self._in_force, self._outlived = wanted, frozenset()
 
     def _step_to(self, config: Config) -> _Step:
         wanted, found = self._build(config), secrets(config)

@@ -55,6 +55,7 @@ class Health:
                 )
             except WorkerFailed as error:
                 log.warning("%s", error)
+                return  # Some may not have heard of it: all are told again.
         self._down = down
 
 

@@ -121,9 +121,8 @@ class Reloader:
     def _has_changed(self) -> bool:
         """Tell whether the file is another than the one that the workers started with."""
         try:
-            return read_text(
-                Path(self._stack.settings.file)
-            ) != self._stack.snapshot.path.read_text(encoding="utf-8")
+            file = read_text(Path(self._stack.settings.file))
+            return file != read_text(self._stack.snapshot.path)
         except (ConfigError, OSError):
             return True
 

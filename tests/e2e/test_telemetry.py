@@ -108,6 +108,9 @@ def test_a_plan_is_seen_everywhere_and_its_content_nowhere(
     assert 'outerloop_step_seconds_count{agent="weather_agent",outcome="ok"} 1.0' in shown
     assert 'outerloop_decision_seconds_count{strategy="rule"} 1.0' in shown
     assert "outerloop_inflight_requests 0.0" in shown
+    for agent in ("weather_agent", "flight_agent"):
+        name = f'agent="{agent}",status_class="2xx",variant=""'
+        assert f"outerloop_agent_responses_total{{{name}}} 1.0" in shown
 
     assert 'outerloop_filter_seconds_count{filter="length",outcome="passed"} 1.0' in shown
     [looked] = decision["filters"]

@@ -1,7 +1,9 @@
-"""An agent that tells what it was sent and does what its headers say: `python echo_agent.py NAME`.
+"""An agent that tells what it was sent and does what its headers say.
 
-Prints its port when it listens. It answers every request with the request as JSON, unless a header
-asks for something else:
+    python echo_agent.py NAME [PORT]
+
+Prints its port, any free one unless it was told one, when it listens. It answers every request with
+the request as JSON, unless a header asks for something else:
 
     x-test-status: 429          status of the answer
     x-test-headers: JSON        headers of the answer, a list of pairs (they may repeat)
@@ -13,9 +15,12 @@ asks for something else:
     x-test-abort: now           break the connection without an answer or, in a stream, after the
                                 first event
     x-test-trailers: JSON       trailers of a chunked answer, a mapping
+    x-test-at: NAME,NAME        all this only at agents of these names; others answer as ever
 
-`GET /requests` returns what came so far, `DELETE /requests` forgets it. `GET /running` returns the
-x-request-id of each request that is being answered: one whose connection breaks is no longer.
+`GET /requests` returns what came so far, `DELETE /requests` too and forgets it. `GET /running`
+returns the x-request-id of each request that is being answered: one whose connection breaks is no
+longer. `GET /healthz` answers 200, or the status last put by `PUT /healthz/STATUS`; it is no
+request that came.
 """
 
 from __future__ import annotations
@@ -44,6 +49,7 @@ class EchoAgent:
         self.name = name
         self.seen: list[dict[str, Any]] = []
         self.running: dict[str, asyncio.Event] = {}
+        self.health = 200
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -60,9 +66,12 @@ class EchoAgent:
         request_id = request.headers.get("x-request-id", "")
         self.running[request_id] = asyncio.Event()
         try:
+            if self.name not in request.headers.get("x-test-at", self.name).split(","):
+                return web.json_response(record)
             return await self.answer(request, record)
         finally:
-            del self.running[request_id]
+            # Gone already where the same request came twice at once.
+            self.running.pop(request_id, None)
 
     async def hold(self, request: web.Request) -> None:
         if "x-test-hold" in request.headers:
@@ -122,18 +131,27 @@ class EchoAgent:
         self.running[request.match_info["id"]].set()
         return web.Response()
 
-    async def forget(self, _request: web.Request) -> web.Response:
-        self.seen.clear()
+    async def healthz(self, _request: web.Request) -> web.Response:
+        return web.Response(status=self.health)
+
+    async def set_health(self, request: web.Request) -> web.Response:
+        self.health = int(request.match_info["status"])
         return web.Response()
 
+    async def forget(self, _request: web.Request) -> web.Response:
+        seen, self.seen = self.seen, []
+        return web.json_response(seen)
 
-async def main(name: str) -> None:
+
+async def main(name: str, port: str = "0") -> None:
     agent = EchoAgent(name)
     app = web.Application(client_max_size=LIMIT)
     app.router.add_get("/requests", agent.requests)
     app.router.add_delete("/requests", agent.forget)
     app.router.add_get("/running", agent.list_running)
     app.router.add_post("/release/{id}", agent.release)
+    app.router.add_get("/healthz", agent.healthz)
+    app.router.add_put("/healthz/{status}", agent.set_health)
     app.router.add_route("*", "/{path:.*}", agent.handle)
     runner = web.AppRunner(
         app,
@@ -143,7 +161,7 @@ async def main(name: str) -> None:
         handler_cancellation=True,
     )
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", int(port))
     await site.start()
     sys.stdout.write(f"{runner.addresses[0][1]}\n")
     sys.stdout.flush()
@@ -151,4 +169,4 @@ async def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,22 +1,180 @@
+"""Both sides of a worker's control socket: `extproc.supervisor.control` asks."""
+
 from __future__ import annotations
 
-import socket
+import socket as sockets
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
+import pytest
 
-from extproc.control import start
+from extproc.availability import Availability
+from extproc.config.faults import ConfigError, Fault
+from extproc.config.model.root import Config
+from extproc.control import Control
+from extproc.generations import Generations
+from extproc.plan import Decision, Plan, Source
+from extproc.recording import Outcome, Record
+from extproc.server.lifecycle import Server
+from extproc.supervisor import control
+from extproc.supervisor.control import WorkerFailed
+from extproc.supervisor.stack import Snapshot
 from extproc.telemetry.decisions import Decisions
 
 
-async def test_decisions_are_told_on_a_private_socket(tmp_path: Path) -> None:
+def configured(decisions: int = 5) -> Config:
+    return Config.model_validate(
+        {
+            "version": "v1",
+            "agents": [{"id": "a", "url": "http://a"}],
+            "listeners": [{"name": "l", "port": 0, "agents": [{"id": "a"}]}],
+            "observability": {"decisions": decisions},
+        }
+    )
+
+
+class FakeGenerations(Generations):
+    """Has prepared and committed what it was told; `error` is what comes of it."""
+
+    def __init__(self) -> None:
+        self.prepared: list[tuple[Path, int]] = []
+        self.committed: list[int] = []
+        self.error: Exception | None = None
+        self.committing = configured()
+
+    @property
+    def number(self) -> int:
+        return 7
+
+    @property
+    def older_streams(self) -> int:
+        return 3
+
+    @property
+    def config(self) -> Config:
+        return self.committing
+
+    async def prepare(self, snapshot: Path, number: int) -> Config:
+        if self.error is not None:
+            raise self.error
+        self.prepared.append((snapshot, number))
+        return self.committing
+
+    def commit(self, number: int, recorder: object = None) -> Server:
+        if self.error is not None:
+            raise self.error
+        assert recorder is None, "it has a server"
+        self.committed.append(number)
+        return None  # type: ignore[return-value] # nobody looks at it
+
+
+@pytest.fixture
+def generations() -> FakeGenerations:
+    return FakeGenerations()
+
+
+@pytest.fixture
+def decisions() -> Decisions:
+    kept = Decisions(5)
+    for number in range(5):
+        decision = Decision("l", Plan(("a",), Source.SINGLE), cached=False, milliseconds=1.0)
+        kept.end(Record(f"{number}", "l", Outcome.ROUTED, decision))
+    return kept
+
+
+@pytest.fixture
+def availability() -> Availability:
+    return Availability()
+
+
+@pytest.fixture
+async def socket(
+    tmp_path: Path, generations: FakeGenerations, decisions: Decisions, availability: Availability
+) -> AsyncIterator[Path]:
     path = tmp_path / "control.sock"
-    with socket.socket(socket.AF_UNIX) as killed:
-        killed.bind(str(path))
-    runner = await start(path, Decisions(5))
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session,
-        session.get("http://worker/decisions") as response,
-    ):
-        assert await response.json() == {"decisions": [], "answers": {}}
+    runner = await Control(generations, decisions, availability).start(path)
+    yield path
     await runner.cleanup()
+
+
+SNAPSHOT = Snapshot(8, Path("/run/outerloop-8.yaml"))
+
+
+async def test_decisions_are_told_newest_first(socket: Path) -> None:
+    told = await control.decisions([socket])
+    assert [each["request_id"] for each in told] == ["4", "3", "2", "1", "0"]
+
+
+async def test_a_socket_that_a_killed_worker_left_is_replaced(
+    tmp_path: Path, generations: FakeGenerations, decisions: Decisions, availability: Availability
+) -> None:
+    path = tmp_path / "killed.sock"
+    with sockets.socket(sockets.AF_UNIX) as killed:
+        killed.bind(str(path))
+    runner = await Control(generations, decisions, availability).start(path)
+    assert (await control.state(path))["generation"] == 7
+    await runner.cleanup()
+
+
+async def test_a_successor_is_asked_from_its_start_on(
+    socket: Path, decisions: Decisions, availability: Availability
+) -> None:
+    """Both have the same socket, and the one before it is still leaving."""
+    successor = FakeGenerations()
+    runner = await Control(successor, decisions, availability).start(socket)
+    await control.prepare(socket, SNAPSHOT)
+    assert successor.prepared
+    await runner.cleanup()
+
+
+async def test_the_state_is_told(socket: Path) -> None:
+    assert await control.state(socket) == {"generation": 7, "older_streams": 3}
+
+
+async def test_a_configuration_is_prepared_and_then_decided_by(
+    socket: Path, generations: FakeGenerations
+) -> None:
+    await control.prepare(socket, SNAPSHOT)
+    assert generations.prepared == [(SNAPSHOT.path, 8)]
+    assert not generations.committed
+    await control.commit(socket, SNAPSHOT)
+    assert generations.committed == [8]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConfigError((Fault("o.yaml", 3, 1, "agents", "wrong"),)), "o.yaml:3:1: wrong"),
+        (ValueError("filter pii: cannot be made"), "filter pii: cannot be made"),
+        (FileNotFoundError(2, "No such file"), "No such file"),
+    ],
+)
+async def test_why_a_configuration_cannot_be_used_is_told(
+    socket: Path, generations: FakeGenerations, error: Exception, told: str
+) -> None:
+    generations.error = error
+    with pytest.raises(WorkerFailed, match=told):
+        await control.prepare(socket, SNAPSHOT)
+
+
+async def test_what_was_not_prepared_is_not_decided_by(
+    socket: Path, generations: FakeGenerations
+) -> None:
+    generations.error = ValueError("generation 8 is not prepared")
+    with pytest.raises(WorkerFailed, match="generation 8 is not prepared"):
+        await control.commit(socket, SNAPSHOT)
+
+
+async def test_as_many_decisions_are_kept_as_the_configuration_says(
+    socket: Path, generations: FakeGenerations
+) -> None:
+    generations.committing = configured(decisions=2)
+    await control.commit(socket, SNAPSHOT)
+    assert [each["request_id"] for each in await control.decisions([socket])] == ["4", "3"]
+
+
+async def test_it_is_told_which_agents_are_down(socket: Path, availability: Availability) -> None:
+    await control.tell_down(socket, frozenset("ab"))
+    assert availability.down == {"a", "b"}
+    await control.tell_down(socket, frozenset())
+    assert availability.down == set()

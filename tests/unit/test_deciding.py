@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from extproc.availability import Availability
 from extproc.config.model.listeners import Rule as RuleConfig
 from extproc.conversation import Api, Conversation, Message
 from extproc.deciding import Decider
@@ -51,6 +52,15 @@ def by_words(question: Question) -> Plan:
             return Plan((agent,), Source.EMBEDDED, 0.9)
     if text == "more" and question.previous is not None:
         return Plan((question.previous,), Source.EMBEDDED, 0.8)
+    return Plan((), Source.EMBEDDED, 0.7)
+
+
+def among_the_allowed(question: Question) -> Plan:
+    """Chooses the first agent that the turn's text names and that may be chosen."""
+    words = question.conversation.messages[-1].text.split()
+    for agent in ("a", "b", "c"):
+        if agent in words and (question.allowed is None or agent in question.allowed):
+            return Plan((agent,), Source.EMBEDDED, 0.9)
     return Plan((), Source.EMBEDDED, 0.7)
 
 
@@ -405,3 +415,104 @@ class TestContinuations:
     async def test_tools_out_of_nowhere_go_to_the_default(self, decider: Decider) -> None:
         plan = await plan_of(decider, say(TOOLS))
         assert plan.source is Source.DEFAULT
+
+
+class TestAvailability:
+    """Strategies do not choose what is down."""
+
+    @pytest.fixture
+    def availability(self) -> Availability:
+        return Availability()
+
+    @pytest.fixture
+    def decider(
+        self, make_decider: MakeDecider, scripted: Any, availability: Availability
+    ) -> Decider:
+        return make_decider(
+            agents=("a", "b", "c"),
+            strategy=scripted(among_the_allowed),
+            session_header="x-chat",
+            availability=availability,
+        )
+
+    async def test_an_agent_that_is_down_is_not_chosen(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        assert (await plan_of(decider, say("a or b"))).agents == ("a",)
+        availability.down = frozenset("a")
+        assert (await plan_of(decider, say("a or b"))).agents == ("b",)
+        availability.down = frozenset()
+        assert (await plan_of(decider, say("a or b"))).agents == ("a",)
+
+    async def test_where_all_are_down_all_may_be_chosen(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        availability.down = frozenset("abc")
+        assert (await plan_of(decider, say("a or b"))).agents == ("a",)
+
+    async def test_nobody_is_left_out_where_nobody_knows_what_is_down(
+        self, decider: Decider
+    ) -> None:
+        unaware = dataclasses.replace(decider, availability=None)
+        assert (await plan_of(unaware, say("a or b"))).agents == ("a",)
+
+    async def test_a_default_agent_that_is_down_is_replaced(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        availability.down = frozenset("ab")
+        for conversation in (say("nobody"), say(Message("system", "x"))):
+            plan = await plan_of(decider, conversation)
+            assert (plan.agents, plan.source) == (("c",), Source.DEFAULT)
+
+    async def test_a_strategy_that_cannot_decide_does_not_bring_it_back(
+        self, decider: Decider, availability: Availability, scripted: Any
+    ) -> None:
+        availability.down = frozenset("b")
+        failing = dataclasses.replace(decider, strategy=scripted(OrchestratorFailed("refused")))
+        plan = await plan_of(failing, say("x"))
+        assert (plan.agents, plan.source) == (("a",), Source.FALLBACK)
+
+    async def test_where_a_rule_allows_some_those_of_them_that_are_up_may_be_chosen(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        limited = dataclasses.replace(decider, rules=rules({"allow": ["a", "c"]}))
+        availability.down = frozenset("a")
+        assert (await plan_of(limited, say("a or b or c"))).agents == ("c",)
+        availability.down = frozenset("ac")
+        assert (await plan_of(limited, say("a or b or c"))).agents == ("a",)
+
+    async def test_a_client_that_names_an_agent_gets_it(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        availability.down = frozenset("a")
+        assert await plan_of(decider, say("b", model="a")) == Plan(("a",), Source.EXPLICIT)
+
+    @pytest.mark.parametrize(
+        ("rule", "source"), [({"agents": ["a"]}, Source.RULE), ({"allow": ["a"]}, Source.SINGLE)]
+    )
+    async def test_a_rule_that_leaves_no_choice_holds(
+        self,
+        decider: Decider,
+        availability: Availability,
+        rule: dict[str, list[str]],
+        source: Source,
+    ) -> None:
+        availability.down = frozenset("a")
+        ruled = dataclasses.replace(decider, rules=rules(rule))
+        assert await plan_of(ruled, say("b")) == Plan(("a",), source)
+
+    async def test_tool_results_go_to_who_asked_for_them(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        await plan_of(decider, say("a"), x_chat="1")
+        availability.down = frozenset("a")
+        by_name = await plan_of(decider, say("b", answer(by="a"), TOOLS))
+        by_session = await plan_of(decider, say("a", answer(), TOOLS), x_chat="1")
+        assert by_name.agents == by_session.agents == ("a",)
+
+    async def test_the_agent_of_the_turn_before_does_not_keep_what_it_cannot_answer(
+        self, decider: Decider, availability: Availability
+    ) -> None:
+        await plan_of(decider, say("a"), x_chat="1")
+        availability.down = frozenset("a")
+        assert (await plan_of(decider, say("a or b"), x_chat="1")).agents == ("b",)

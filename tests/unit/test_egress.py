@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from aiohttp import web
 from extproc.address import PipeAddress, SocketAddress
 from extproc.calls import Call, CallFailed, Target
 from extproc.egress import Egress
+from extproc.forwarding import Credentials
 from extproc.origin import parse_origin
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[int]]
@@ -218,3 +220,18 @@ async def test_cancelling_closes_the_connection(serve: Serve, direct: Egress) ->
     await begun.wait()
     task.cancel()
     await asyncio.wait_for(closed.wait(), 10)
+
+
+async def test_credentials_of_a_target_are_for_calls_past_the_listener(
+    serve: Serve, direct: Egress, tmp_path: Path
+) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text=request.headers["authorization"])
+
+    own = Credentials(forward=False, key="own")
+    made = call(await serve(handler))
+    made = replace(made, target=replace(made.target, credentials=own))
+    assert (await direct(made)).body == b"Bearer own"
+    through = Egress(PipeAddress(str(tmp_path / "egress.sock")))
+    assert (await through(made)).body == b"Bearer k"
+    await through.close()

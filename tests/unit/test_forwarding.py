@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.forwarding import Trail, forwarded, passed_loops
+from extproc.forwarding import Credentials, Trail, forwarded, passed_loops
+
+CHAT = "/v1/chat/completions"
 
 
 def test_what_goes_on_and_what_ends_here() -> None:
@@ -58,3 +60,25 @@ def test_a_trail_goes_under_the_span_that_calls() -> None:
     trail = Trail("00-a-b-01", loops=2)
     assert trail.headers() == (("traceparent", "00-a-b-01"), ("outerloop-hops", "2"))
     assert trail.headers("00-a-c-01")[0] == ("traceparent", "00-a-c-01")
+
+
+SENT = [("authorization", "Bearer theirs"), ("x-api-key", "theirs"), ("x-team", "theirs")]
+
+
+def test_credentials_go_on_unless_the_agent_has_its_own() -> None:
+    assert list(Credentials().applied(SENT, CHAT)) == SENT
+    assert list(Credentials(forward=False).applied(SENT, CHAT)) == [("x-team", "theirs")]
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        (CHAT, ("authorization", "Bearer ours")),
+        ("/team/v1/responses", ("authorization", "Bearer ours")),
+        ("/team/v1/messages?beta=true", ("x-api-key", "ours")),
+    ],
+)
+def test_each_api_wants_the_key_in_its_own_header(path: str, sent: tuple[str, str]) -> None:
+    own = Credentials(forward=False, key="ours", headers=(("x-team", "ours"),))
+    assert sorted(own.applied(SENT, path)) == sorted([sent, ("x-team", "ours")])
+    assert "ours" not in repr(own)

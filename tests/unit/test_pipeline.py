@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -264,3 +265,18 @@ def test_a_request_that_goes_in_circles(
 async def test_loops_are_counted(make_runtime: MakeRuntime) -> None:
     outcome = (await Pipeline(make_runtime()).run(post(outerloop_hops="3"))).answer
     assert headers_of(outcome)["outerloop-hops"] == "4"
+
+
+async def test_what_was_meant_for_another_agent_gets_the_model_of_the_one_that_takes_over(
+    make_runtime: MakeRuntime,
+) -> None:
+    pipeline = Pipeline(replace(make_runtime(), models={"b": "gpt-b"}))
+    meant = {"model": "gpt-a", "messages": [{"role": "user", "content": "x"}], "seed": 1}
+    made = pipeline.readdressed(post(meant, x_outerloop_target="takeover.b"))
+    assert isinstance(made, Mutations)
+    assert json.loads(made.body or b"") == {**meant, "model": "gpt-b"}
+    assert (made.set_headers, made.reroute) == ((), False)
+    assert pipeline.readdressed(post(x_outerloop_target="takeover.c")) == Mutations()
+    assert rejected(pipeline.readdressed(post([], x_outerloop_target="takeover.b")))[0] == 400
+    assert pipeline.readdressed(post(x_outerloop_target="agent/b")) is None
+    assert pipeline.readdressed(post()) is None

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from extproc.availability import Availability
 from extproc.calls import Call, CallFailed, Response
 from extproc.config.model.root import Config
 from extproc.deciding import Session
 from extproc.plan import Plan, Source
-from extproc.runtime import Runtime, build
+from extproc.runtime import Runtime, build, informed
 
 
 def config(**changes: Any) -> Config:
@@ -91,3 +92,49 @@ def test_sessions_are_remembered_without_a_cache_of_decisions() -> None:
     decider.sessions.put(b"key", Session(plan, "a"))
     assert decider.decisions.get(b"key") is None
     assert decider.sessions.get(b"key") is not None
+
+
+class TestInformed:
+    """A runtime that takes over from another."""
+
+    SESSION = Session(Plan(("a",), Source.EMBEDDED), "a")
+
+    def test_sessions_go_on_with_the_listener_of_the_same_name(self) -> None:
+        before = compiled(config(), 1)
+        before.listeners["first"].decider.sessions.put(b"key", self.SESSION)
+        after = informed(compiled(config(), 2), before, None)
+        assert after.generation == 2
+        assert after.listeners["first"].decider.sessions.get(b"key") == self.SESSION
+        assert after.listeners["second"].decider.sessions.get(b"key") is None
+
+    def test_what_streams_that_still_run_remember_is_known_too(self) -> None:
+        before = compiled(config(), 1)
+        after = informed(compiled(config(), 2), before, None)
+        before.listeners["first"].decider.sessions.put(b"key", self.SESSION)
+        assert after.listeners["first"].decider.sessions.get(b"key") == self.SESSION
+
+    def test_decisions_are_made_anew(self) -> None:
+        before = compiled(config(), 1)
+        before.listeners["first"].decider.decisions.put(b"key", Plan(("a",), Source.EMBEDDED))
+        after = informed(compiled(config(), 2), before, None)
+        assert after.listeners["first"].decider.decisions.get(b"key") is None
+
+    def test_all_else_is_as_the_new_configuration_says(self) -> None:
+        document = config().model_dump(mode="json")
+        document["listeners"][0]["agents"].pop()
+        document["listeners"][1]["name"] = "new"
+        shorter = Config.model_validate(document)
+        after = informed(compiled(shorter, 2), compiled(config(), 1), None)
+        assert list(after.listeners) == ["first", "new"]
+        assert after.listeners["first"].decider.agents == ("a",)
+
+    def test_the_first_one_begins_without_sessions(self) -> None:
+        first = informed(compiled(config(), 1), None, None)
+        assert first.listeners["first"].decider.sessions.get(b"key") is None
+
+    def test_all_listeners_know_what_is_down(self) -> None:
+        availability = Availability()
+        knowing = informed(compiled(config(), 1), None, availability)
+        assert {each.decider.availability for each in knowing.listeners.values()} == {availability}
+        after = informed(compiled(config(), 2), knowing, None)
+        assert {each.decider.availability for each in after.listeners.values()} == {None}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ async def run(steps: StepRunner) -> tuple[list[dict[str, Any]], list[tuple[str, 
     conversation: Conversation = decode(CHAT, BODY, Limits())
     exchange = Exchange(REQUEST, TRAIL, Budget(30))
     final, _ = await steps.run(exchange, conversation, DECISION)
-    messages = json.loads(final.document.body)["messages"]
+    messages = json.loads(final)["messages"]
     return messages, [(each.agent, each.outcome.value, each.status) for each in exchange.steps]
 
 
@@ -268,3 +269,14 @@ def test_how_long_it_may_take() -> None:
 
 def test_what_an_agent_is_told_of_the_decision() -> None:
     assert dict(step_headers(DECISION, 2))["x-outerloop-step"] == "3/3"
+
+
+async def test_each_agent_of_a_plan_gets_its_own_model() -> None:
+    agents = Agents()
+    steps = runner(agents)
+    own = {name: replace(each, model=f"gpt-{name}") for name, each in steps.agents.items()}
+    steps = replace(steps, agents={**own, "b": steps.agents["b"]})
+    exchange = Exchange(REQUEST, TRAIL, Budget(30))
+    final, _ = await steps.run(exchange, decode(CHAT, BODY, Limits()), DECISION)
+    sent = [json.loads(call.body).get("model") for call in agents.calls]
+    assert [*sent, json.loads(final)["model"]] == ["gpt-a", None, "gpt-c"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -7,7 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from extproc.supervisor import control
+from extproc.supervisor.stack import Snapshot
 
 YAML = """
 version: v1
@@ -21,14 +27,16 @@ Worker = subprocess.Popen[str]
 def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     workers: list[Worker] = []
 
-    def run(agent: str = "http://127.0.0.1:1", folder: Path = tmp_path) -> Worker:
+    def run(
+        agent: str = "http://127.0.0.1:1", folder: Path = tmp_path, notice: float = 0
+    ) -> Worker:
         snapshot = tmp_path / "snapshot.yaml"
         snapshot.write_text(YAML)
         argv = (
             *(sys.executable, "-m", "extproc.worker", "--snapshot", str(snapshot)),
             *("--file", str(tmp_path / "outerloop.yaml"), "--bind", f"unix:{folder}/w.sock"),
             *("--control", str(tmp_path / "control.sock")),
-            *("--generation", "4", "--notice", "0", "--drain-time", "1"),
+            *("--generation", "4", "--notice", str(notice), "--drain-time", "1"),
         )
         pipe = subprocess.PIPE
         worker = subprocess.Popen(
@@ -43,36 +51,92 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
             worker.kill()
 
 
-def ready_line(worker: Worker) -> str:
+def next_word(worker: Worker) -> dict[str, object]:
     assert worker.stdout is not None
-    return worker.stdout.readline()
+    word: dict[str, object] = json.loads(worker.stdout.readline())
+    return word
+
+
+def end_input(worker: Worker) -> None:
+    assert worker.stdin is not None
+    worker.stdin.close()
+
+
+def health(folder: Path) -> int:
+    with grpc.insecure_channel(f"unix:{folder}/w.sock") as channel:
+        request = health_pb2.HealthCheckRequest()
+        return int(health_pb2_grpc.HealthStub(channel).Check(request, timeout=20).status)
 
 
 def test_it_says_when_it_serves_and_which_generation(
     start: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    assert json.loads(ready_line(start())) == {"generation": 4}
+    assert next_word(start()) == {"generation": 4}
     assert (tmp_path / "w.sock").is_socket()
+    assert health(tmp_path) == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_it_ends_with_its_supervisor(start: Callable[..., Worker]) -> None:
-    worker = start()
-    ready_line(worker)
-    assert worker.stdin is not None
-    worker.stdin.close()
-    assert worker.wait(20) == 0
+def test_it_stops_at_once_at_the_end_of_its_input(start: Callable[..., Worker]) -> None:
+    worker = start(notice=600)
+    next_word(worker)
+    end_input(worker)
+    assert next_word(worker) == {"stopping": True}
+    assert worker.wait(60) == 0
+
+
+def test_sigterm_gives_those_who_send_requests_notice(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    worker = start(notice=600)
+    next_word(worker)
+    worker.send_signal(signal.SIGTERM)
+    assert next_word(worker) == {"stopping": True}
+    assert health(tmp_path) == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert worker.poll() is None
 
 
 def test_it_drains_on_sigterm(start: Callable[..., Worker]) -> None:
     worker = start()
-    ready_line(worker)
+    next_word(worker)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
+
+
+def test_it_finishes_in_order_where_its_supervisor_was_killed(start: Callable[..., Worker]) -> None:
+    """Nobody reads any more what it says."""
+    worker = start()
+    next_word(worker)
+    assert worker.stdout is not None
+    assert worker.stderr is not None
+    worker.stdout.close()
+    end_input(worker)
+    assert worker.wait(60) == 0
+    assert worker.stderr.read() == ""
+
+
+def test_it_takes_over_another_configuration_when_it_is_told(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    next_word(start())
+    socket = tmp_path / "control.sock"
+    faulty, other = Snapshot(5, tmp_path / "faulty.yaml"), Snapshot(5, tmp_path / "other.yaml")
+    faulty.path.write_text("version: v0")
+    other.path.write_text(YAML.replace("id: a", "id: b"))
+
+    async def reload() -> None:
+        with pytest.raises(control.WorkerFailed, match=r"outerloop\.yaml:1:"):
+            await control.prepare(socket, faulty)
+        assert await control.state(socket) == {"generation": 4, "older_streams": 0}
+        await control.prepare(socket, other)
+        await control.commit(socket, other)
+        assert await control.state(socket) == {"generation": 5, "older_streams": 0}
+
+    asyncio.run(reload())
 
 
 def test_ctrl_c_is_the_supervisors_affair(start: Callable[..., Worker]) -> None:
     worker = start()
-    ready_line(worker)
+    next_word(worker)
     worker.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         worker.wait(0.5)

@@ -24,7 +24,7 @@ from extproc.envoyconf.resources.sources import secret_source
 from extproc.envoyconf.upstreams import UpstreamCluster
 
 _INJECTOR: Final = "envoy.filters.http.credential_injector"
-_MESSAGES: Final = rf".*{names.PATH_MESSAGES}(\?.*)?"
+_MESSAGES: Final = rf"[^?]*{names.PATH_MESSAGES}(\?.*)?"
 """Anthropic's API wants the key in a header of its own."""
 
 

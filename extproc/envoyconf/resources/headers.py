@@ -145,7 +145,7 @@ def if_absent(name: str, value: str) -> core.HeaderValueOption:
 
 
 def from_agent() -> Any:
-    """Return the upstream filter that drops an agent's own `x-outerloop-*` response headers.
+    """Return the upstream filter that drops an agent's own `x-outerloop-*`, trailers too.
 
     And what may not reach an agent from a client: copies of ours that came as trailers.
     """
@@ -155,6 +155,7 @@ def from_agent() -> Any:
             mutations=header_mutation.Mutations(
                 request_trailers_mutations=[_remove_matching(names.SPOOFED_HEADERS)],
                 response_mutations=[_remove_matching(ours)],
+                response_trailers_mutations=[_remove_matching(ours)],
             )
         )
     )

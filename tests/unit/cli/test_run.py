@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from extproc.cli.run import Options, _as_asked, _say_agents
+from extproc.config.load import loads
+
 
 @pytest.mark.parametrize("command", ["up", "serve"])
 def test_a_faulty_file_starts_nothing(
@@ -84,3 +87,34 @@ def test_a_folder_too_long_for_sockets_is_told(
     assert result.code == 3
     assert "set TMPDIR" in result.err
     assert not list(long.iterdir())
+
+
+def test_a_person_is_told_all_hosts_of_an_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    yaml = """
+version: v1
+agents:
+  - {id: plain, url: "http://127.0.0.1:1"}
+  - {id: hosts, endpoints: ["http://127.0.0.1:2", "http://127.0.0.1:3"]}
+  - id: split
+    variants:
+      - {id: stable, weight: 9, endpoints: ["http://127.0.0.1:4", "http://127.0.0.1:5"]}
+      - {id: canary, weight: 1, url: "http://127.0.0.1:6"}
+listeners:
+  - {type: agent, name: l, port: 0, agents: [{id: plain}, {id: hosts}, {id: split}]}
+"""
+    _say_agents(loads(yaml, "outerloop.yaml").config)
+    assert capsys.readouterr().out.splitlines() == [
+        "agent     plain  http://127.0.0.1:1",
+        "agent     hosts  http://127.0.0.1:2 http://127.0.0.1:3",
+        "agent     split  stable: http://127.0.0.1:4 http://127.0.0.1:5, canary: http://127.0.0.1:6",
+    ]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(True, "/dev/stdout"), (False, None)])
+def test_who_wants_no_access_log_gets_none(file: Path, asked: bool, kept: str | None) -> None:
+    """Neither at the start nor after a reload: both read the file this way."""
+    yaml = file.read_text() + "observability: {access_log: /dev/stdout}\n"
+    options = Options(file, None, 1, 30.0, "info", access_log=asked)
+    loaded = _as_asked(options, loads(yaml, str(file)))
+    assert loaded.config.observability.access_log == kept
+    assert loaded.text == yaml

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from extproc.config.model.root import Config
-from extproc.config.targets import EMBEDDINGS, MODEL, targets
+from extproc.config.targets import EMBEDDINGS, MODEL, agent_targets, targets
 
 
 def config(**orchestrator: Any) -> Config:
@@ -32,3 +32,37 @@ def test_servers_by_the_names_of_their_routes() -> None:
     assert both[MODEL].origin.path_prefix == "/api"
     assert both[EMBEDDINGS].origin.port == 8000
     assert [target.name for target in both.values()] == [MODEL, EMBEDDINGS]
+
+
+def with_agent(**agent: Any) -> Config:
+    document = config().model_dump(mode="json", exclude_unset=True)
+    return Config.model_validate(document | {"agents": [{"id": "a", **agent}]})
+
+
+def test_agents_by_their_ids() -> None:
+    (target,) = agent_targets(with_agent(url="https://host/team/v1")).values()
+    assert target.name == "agent/a"
+    assert (target.origin.authority, target.origin.path_prefix) == ("host", "/team")
+
+
+def test_of_several_hosts_the_first_is_called() -> None:
+    found = agent_targets(with_agent(endpoints=["http://one", "http://two"]))
+    assert found["a"].origin.authority == "one"
+
+
+def test_of_several_variants_the_largest_is_called() -> None:
+    variants = [
+        {"id": "canary", "weight": 5, "url": "http://canary"},
+        {"id": "stable", "weight": 95, "endpoints": ["http://one", "http://two"]},
+        {"id": "off", "weight": 0, "url": "http://off"},
+    ]
+    assert agent_targets(with_agent(variants=variants))["a"].origin.authority == "one"
+
+
+def test_of_variants_of_one_size_the_first_is_called() -> None:
+    variants = [{"id": each, "weight": 1, "url": f"http://{each}"} for each in ("x", "y")]
+    assert agent_targets(with_agent(variants=variants))["a"].origin.authority == "x"
+
+
+def test_an_agent_whose_place_only_the_gateway_knows_is_no_target() -> None:
+    assert agent_targets(with_agent(cluster="theirs")) == {}

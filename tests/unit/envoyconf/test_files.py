@@ -15,3 +15,8 @@ def test_no_two_files_or_secrets_have_the_same_name() -> None:
     names = {files.CLUSTERS, files.LISTENERS, files.routes_file("a"), files.secret_file("a")}
     assert len(names) == 4
     assert files.Folder("/run/x", dynamic=True) / files.CLUSTERS == "/run/x/clusters.json"
+
+
+def test_a_listener_is_known_by_the_file_of_its_routes() -> None:
+    for listener in ("travel", "routes-x", files.EGRESS):
+        assert files.listener_of(files.routes_file(listener)) == listener

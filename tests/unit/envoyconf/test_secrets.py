@@ -36,7 +36,7 @@ def test_a_key_is_a_secret_in_both_forms_and_headers_are_too() -> None:
     assert found == {
         "agent-a-key": Text("sk-1"),
         "agent-a-bearer": Text("Bearer sk-1"),
-        "agent-a-header-x-team": Text("t"),
+        "agent-a.header-x-team": Text("t"),
     }
     assert "sk-1" not in repr(found)
     assert secrets(config()) == {}

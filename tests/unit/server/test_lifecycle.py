@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from extproc.config.model.root import Limits
+from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
-from extproc.server.lifecycle import Server, _options
+from extproc.server.lifecycle import _OPTIONS, Server
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -73,8 +73,16 @@ async def test_a_socket_that_a_killed_worker_left_is_taken_over(
     await server.drain(0, 0)
 
 
-def test_a_message_holds_the_largest_request_and_the_largest_answer() -> None:
-    limits = Limits(max_request_bytes=1000, max_response_bytes=2**24)
-    sizes = [size for name, size in _options(limits) if name.endswith("message_length")]
-    assert all(size > 2**24 for size in sizes)
+def test_a_message_holds_the_largest_request_and_answer_that_any_configuration_allows() -> None:
+    sizes = [size for name, size in _OPTIONS if name.endswith("message_length")]
+    assert all(size > LARGEST_SIZE for size in sizes)
     assert len(sizes) == 2
+
+
+async def test_there_are_no_older_streams_before_and_after_a_swap(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    server, _ = await serve(make_pipeline())
+    assert server.older_streams == 0
+    server.swap(make_pipeline())
+    assert server.older_streams == 0

@@ -158,6 +158,43 @@ async def test_a_stream_keeps_the_pipeline_it_began_with(
         assert sent["x-outerloop-agent"] == agent
 
 
+async def test_streams_that_began_before_a_swap_are_counted_until_they_end(
+    make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    server, channel = await serve(make_pipeline())
+    older = [Call(channel), Call(channel)]
+    for call in older:
+        await call.ask(headers())
+    assert server.older_streams == 0
+    server.swap(make_pipeline())
+    new = Call(channel)
+    await new.ask(headers())
+    assert server.older_streams == 2
+    await older[0].ask(body())
+    assert await older[0].ended()
+    assert server.older_streams == 1
+    server.swap(make_pipeline())
+    assert server.older_streams == 2
+    older[1].stream.cancel()
+    await new.ask(body())
+    assert await new.ended()
+    async with asyncio.timeout(10):
+        while server.older_streams:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("message", [b"\xff\xff", b""])
+async def test_a_stream_that_failed_is_over(
+    message: bytes, make_pipeline: Callable[..., Pipeline], serve: Any
+) -> None:
+    server, channel = await serve(make_pipeline())
+    call = Call(channel)
+    await call.stream.write(message)
+    assert await call.stream.code() is grpc.StatusCode.INVALID_ARGUMENT
+    server.swap(make_pipeline())
+    assert server.older_streams == 0
+
+
 async def test_streams_do_not_wait_for_each_other(
     make_pipeline: Callable[..., Pipeline], serve: Any
 ) -> None:

@@ -1,26 +1,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from extproc.address import SocketAddress
+from extproc.config.load import load, loads
 from extproc.supervisor.admin import AdminServer
 from extproc.supervisor.child import Status
+from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError
-from extproc.supervisor.stack import Stack, WorkerSettings
+from extproc.supervisor.reload import Reloads
+from extproc.supervisor.stack import Stack
 
 ANY_PORT = SocketAddress("127.0.0.1", 0)
+KEYED = """
+version: v1
+agents: [{id: a, url: "http://127.0.0.1:1", access_key: very-secret}]
+listeners: [{type: agent, name: l, port: 0, agents: [{id: a}]}]
+"""
+
+
+def admin_of(stack: Stack) -> AdminServer:
+    return AdminServer(stack, Reloads(load(stack.snapshot.path, {}).config))
 
 
 @pytest.fixture
-async def served(
-    worker_settings: Callable[..., WorkerSettings],
-) -> AsyncIterator[tuple[Stack, SocketAddress]]:
-    stack = Stack(worker_settings())
-    server = AdminServer(stack)
+async def served(make_stack: Callable[..., Stack]) -> AsyncIterator[tuple[Stack, SocketAddress]]:
+    stack = make_stack()
+    server = admin_of(stack)
     yield stack, await server.start(ANY_PORT)
     await server.close()
 
@@ -60,11 +73,11 @@ async def test_readiness_follows_the_stack(
 
 
 async def test_a_taken_address_is_a_start_error(
-    served: tuple[Stack, SocketAddress], worker_settings: Callable[..., WorkerSettings]
+    served: tuple[Stack, SocketAddress], make_stack: Callable[..., Stack]
 ) -> None:
     _, address = served
     with pytest.raises(StartError, match=rf"{address.port} \(admin\)"):
-        await AdminServer(Stack(worker_settings())).start(address)
+        await admin_of(make_stack()).start(address)
 
 
 async def test_metrics_and_decisions_of_all_workers(served: tuple[Stack, SocketAddress]) -> None:
@@ -76,3 +89,122 @@ async def test_metrics_and_decisions_of_all_workers(served: tuple[Stack, SocketA
     ):
         assert response.status == 200
         assert response.headers["content-type"].startswith("text/plain")
+
+
+@pytest.fixture
+async def with_envoy(
+    make_stack: Callable[..., Stack], envoy_stats: dict[str, Any], tmp_path: Path
+) -> AsyncIterator[tuple[web.AppRunner, SocketAddress]]:
+    """An admin beside an Envoy, and what runs that Envoy's admin."""
+
+    async def stats(_request: web.Request) -> web.Response:
+        return web.json_response(envoy_stats)
+
+    app = web.Application()
+    app.router.add_get("/stats", stats)
+    envoy = web.AppRunner(app)
+    await envoy.setup()
+    await web.UnixSite(envoy, str(tmp_path / "envoy.sock")).start()
+    envoy_admin = EnvoyAdmin(tmp_path / "envoy.sock")
+    server = admin_of(make_stack(admin=envoy_admin))
+    yield envoy, await server.start(ANY_PORT)
+    await server.close()
+    await envoy_admin.close()
+    await envoy.cleanup()
+
+
+async def metrics(address: SocketAddress) -> str:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}/metrics") as response,
+    ):
+        assert response.status == 200
+        return await response.text()
+
+
+async def test_envoys_figures_as_long_as_it_answers(
+    with_envoy: tuple[web.AppRunner, SocketAddress],
+) -> None:
+    envoy, address = with_envoy
+    assert 'agent="hotel_agent",status_class="2xx",variant="canary"} 3.0' in await metrics(address)
+    status, rows = await get(address, "/variants")
+    assert status == 200
+    assert [(row["agent"], row["variant"], row["requests"], row["errors"]) for row in rows] == [
+        ("dead", None, 2, 2),
+        ("hotel_agent", "canary", 5, 1),
+        ("hotel_agent", "stable", 0, 0),
+    ]
+    assert set(rows[0]) == {
+        *("agent", "variant", "requests", "errors"),
+        *("error_rate", "error_rate_low", "error_rate_high", "p50_ms", "p95_ms"),
+    }
+    await envoy.cleanup()
+    assert "outerloop_agent_" not in await metrics(address)
+    status, answer = await get(address, "/variants")
+    assert status == 503
+    assert "Envoy" in answer["error"]
+
+
+async def test_beside_a_gateway_there_are_no_figures(served: tuple[Stack, SocketAddress]) -> None:
+    _, address = served
+    assert "outerloop_agent_" not in await metrics(address)
+    status, answer = await get(address, "/variants")
+    assert status == 404
+    assert "Envoy is not ours" in answer["error"]
+
+
+class TestReloads:
+    """What a stack says of the configuration that it runs."""
+
+    @pytest.fixture
+    async def began(
+        self, make_stack: Callable[..., Stack]
+    ) -> AsyncIterator[tuple[Reloads, SocketAddress]]:
+        reloads = Reloads(loads(KEYED, "outerloop.yaml").config)
+        server = AdminServer(make_stack(), reloads)
+        yield reloads, await server.start(ANY_PORT)
+        await server.close()
+
+    async def test_the_configuration_in_force_is_shown_without_secrets(
+        self, began: tuple[Reloads, SocketAddress]
+    ) -> None:
+        _, address = began
+        status, shown = await get(address, "/config")
+        assert status == 200
+        assert (shown["generation"], shown["last_reload"]) == (1, None)
+        assert shown["config"]["agents"][0]["url"] == "http://127.0.0.1:1"
+        assert "very-secret" not in str(shown)
+
+    async def test_what_was_applied_is_shown_from_then_on(
+        self, began: tuple[Reloads, SocketAddress]
+    ) -> None:
+        reloads, address = began
+        reloads.config = loads(KEYED.replace("id: a", "id: b"), "outerloop.yaml").config
+        reloads.generation = 2
+        reloads.end("applied")
+        _, shown = await get(address, "/config")
+        assert (shown["generation"], shown["config"]["agents"][0]["id"]) == (2, "b")
+        assert (shown["last_reload"]["outcome"], shown["last_reload"]["errors"]) == ("applied", [])
+        _, readiness = await get(address, "/readyz")
+        assert readiness["generation"] == 2
+
+    async def test_why_a_file_was_rejected_is_shown_beside_what_stays_in_force(
+        self, began: tuple[Reloads, SocketAddress]
+    ) -> None:
+        reloads, address = began
+        reloads.end("rejected", ("outerloop.yaml:3:1: agents: must not be empty",))
+        _, shown = await get(address, "/config")
+        last = shown["last_reload"]
+        assert (shown["generation"], last["outcome"]) == (1, "rejected")
+        assert last["errors"] == ["outerloop.yaml:3:1: agents: must not be empty"]
+        assert datetime.fromisoformat(last["time"]).tzinfo is not None
+
+    async def test_they_are_counted_by_their_outcome(
+        self, began: tuple[Reloads, SocketAddress]
+    ) -> None:
+        reloads, address = began
+        for outcome in ("applied", "rejected", "applied"):
+            reloads.end(outcome)
+        lines = (await metrics(address)).splitlines()
+        assert 'outerloop_config_reloads_total{outcome="applied"} 2.0' in lines
+        assert 'outerloop_config_reloads_total{outcome="rejected"} 1.0' in lines

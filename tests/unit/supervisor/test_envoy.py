@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from extproc.address import SocketAddress
 from extproc.supervisor.envoy import EnvoyAdmin, command, find_binary
 from extproc.supervisor.errors import StartError
+from extproc.supervisor.figures import read
 
 
 class FakeAdmin:
@@ -20,6 +22,7 @@ class FakeAdmin:
         self.live = False
         self.stats: list[dict[str, Any]] = []
         self.posted: list[str] = []
+        self.asked: list[Mapping[str, str]] = []
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.method == "POST":
@@ -28,6 +31,7 @@ class FakeAdmin:
         if request.path == "/ready":
             return web.Response(status=200 if self.live else 503)
         if request.path == "/stats":
+            self.asked.append(request.query)
             return web.json_response({"stats": self.stats})
         statuses = [
             {
@@ -65,8 +69,14 @@ def test_the_binary_is_looked_for_on_path(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_command_line_names_bootstrap_and_level() -> None:
-    argv = command("/bin/envoy", Path("/x.yaml"), "warn")
+    argv = command("/bin/envoy", Path("/x.yaml"), "warn", 30.0)
     assert argv[:5] == ("/bin/envoy", "--config-path", "/x.yaml", "--log-level", "warn")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(30.0, "30"), (0.2, "1")])
+def test_envoys_own_drains_take_as_long_as_the_stacks(seconds: float, told: str) -> None:
+    argv = command("/bin/envoy", Path("/x.yaml"), "warn", seconds)
+    assert argv[argv.index("--drain-time-s") + 1] == told
 
 
 async def test_ready_means_live_with_healthy_workers(fake: tuple[FakeAdmin, EnvoyAdmin]) -> None:
@@ -93,6 +103,69 @@ async def test_running_requests_are_summed(fake: tuple[FakeAdmin, EnvoyAdmin]) -
         {"histograms": {}},
     ]
     assert await admin.active_requests() == 5
+
+
+async def test_agents_figures_take_one_question(
+    fake: tuple[FakeAdmin, EnvoyAdmin], envoy_stats: dict[str, Any]
+) -> None:
+    envoy, admin = fake
+    envoy.stats = envoy_stats["stats"]
+    assert await admin.agent_figures() == read(envoy_stats)
+    [asked] = envoy.asked
+    assert asked["filter"].startswith(r"^cluster\.agent/([A-Za-z0-9_-]+)")
+    assert asked["filter"].endswith("$")
+
+
+def text(name: str, version: str) -> dict[str, Any]:
+    return {"name": f"{name}.version_text", "value": version}
+
+
+async def test_files_are_in_force_when_envoy_tells_their_versions(
+    fake: tuple[FakeAdmin, EnvoyAdmin],
+) -> None:
+    envoy, admin = fake
+    names = {
+        "clusters.json": "cluster_manager.cds",
+        "listeners.json": "listener_manager.lds",
+        "routes-travel.json": "http.agents.travel.rds.travel",
+        "routes-outerloop.egress.json": "http.egress.rds.outerloop.egress",
+    }
+    versions = {file: f"{number}" for number, file in enumerate(names)}
+    envoy.stats = [text(names[file], versions[file]) for file in names]
+    assert await admin.in_force(versions)
+    for index, file in enumerate(names):
+        old = text(names[file], "old")
+        envoy.stats[index], kept = old, envoy.stats[index]
+        assert not await admin.in_force(versions)
+        assert await admin.in_force({other: versions[other] for other in names if other != file})
+        envoy.stats[index] = kept
+    envoy.stats = []
+    assert not await admin.in_force(versions)
+
+
+async def test_clusters_and_listeners_warm(fake: tuple[FakeAdmin, EnvoyAdmin]) -> None:
+    envoy, admin = fake
+    names = ("cluster_manager.warming_clusters", "listener_manager.total_listeners_warming")
+    for warming in ((0, 0), (1, 0), (0, 1)):
+        stats = zip(names, warming, strict=True)
+        envoy.stats = [{"name": name, "value": value} for name, value in stats]
+        assert await admin.is_warming() == any(warming)
+    assert all(re.search(envoy.asked[-1]["filter"], name) for name in names)
+
+
+async def test_what_envoy_could_not_use_is_counted(fake: tuple[FakeAdmin, EnvoyAdmin]) -> None:
+    envoy, admin = fake
+    asked = (
+        "cluster_manager.cds.update_rejected",
+        "listener_manager.lds.update_failure",
+        "http.agents.travel.rds.travel.update_rejected",
+        "http.egress.rds.outerloop.egress.update_failure",
+    )
+    envoy.stats = [{"name": name, "value": 2} for name in asked]
+    assert await admin.refused_updates() == 8
+    pattern = envoy.asked[-1]["filter"]
+    assert all(re.search(pattern, name) for name in asked)
+    assert not re.search(pattern, "cluster_manager.cds.update_success")
 
 
 async def test_refusing_connections_also_turns_the_health_check(

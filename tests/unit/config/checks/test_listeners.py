@@ -182,3 +182,32 @@ def test_a_rule_with_more_agents_than_a_plan_may_have(
     rest = listener("rules: [{►agents: [flight, sleeping, weather]}, {agents: [weather]}], ")
     expect_warnings(f"{rest}orchestrator: {{max_agents: 1}}", "never gets to weather")
     expect_warnings(f"{rest}orchestrator: {{max_agents: 2}}".replace("►", ""))
+
+
+MODEL = AGENTS.replace('url: "http://h:1"', 'url: "http://h:1", model: m, fallback: flight')
+
+
+def test_a_default_agent_with_a_model_needs_the_processor(
+    expect_errors: Callable[..., None],
+) -> None:
+    expect_errors(
+        MODEL
+        + """
+listeners:
+  - {name: l, port: 1, on_unavailable: ►default_agent, agents: [{id: weather}]}
+""",
+        "listeners[0].on_unavailable: the default agent's `model` can only be set by the processor",
+    )
+
+
+def test_what_takes_over_has_no_filters_of_its_own(
+    expect_errors: Callable[..., None], read: Callable[..., object]
+) -> None:
+    agents = "[{id: ►weather}, {id: flight, input_filters: [guard]}]"
+    text = MODEL + f"listeners: [{{name: l, port: 1, agents: {agents}}}]\n"
+    expect_errors(
+        text,
+        "listeners[0].agents[0].id: its fallback flight would pass round guard: "
+        "put the same input_filters here",
+    )
+    read(text.replace("►weather", "weather, input_filters: [guard]"))

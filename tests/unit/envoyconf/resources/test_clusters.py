@@ -21,7 +21,7 @@ Cluster = Callable[..., cluster_v3.Cluster]
 def make_cluster(make_topology: Make) -> Cluster:
     def make(url: str = "http://127.0.0.1:80", **keys: Any) -> cluster_v3.Cluster:
         topology = make_topology({"id": "weather", "url": url, **keys})
-        return upstream_cluster(topology.clusters[0], topology.folder)
+        return upstream_cluster(topology.upstreams[0], topology.folder)
 
     return make
 

@@ -11,9 +11,9 @@ def test_secrets_are_named_and_never_written(make_topology: Callable[..., Topolo
     folder = Folder("/run/envoy", dynamic=True)
     cluster = make_topology(
         {"id": "a", "url": "http://h", "access_key": "sk-1", "headers": {"x-team": "t-1"}}
-    ).clusters[0]
+    ).upstreams[0]
     header, key = (config.to_dict() for _, config in credential_filters(cluster, folder))
-    assert "/run/envoy/secret-agent-a-header-x-team.json" in str(header)
+    assert "/run/envoy/secret-agent-a.header-x-team.json" in str(header)
     assert "/run/envoy/secret-agent-a-key.json" in str(key)
     assert "/run/envoy/secret-agent-a-bearer.json" in str(key)
     assert "sk-1" not in str(key)
@@ -22,4 +22,4 @@ def test_secrets_are_named_and_never_written(make_topology: Callable[..., Topolo
 
 def test_an_agent_without_keys_needs_none(make_topology: Callable[..., Topology]) -> None:
     topology = make_topology()
-    assert list(credential_filters(topology.clusters[0], topology.folder)) == []
+    assert list(credential_filters(topology.upstreams[0], topology.folder)) == []

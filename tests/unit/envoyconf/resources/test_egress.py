@@ -53,7 +53,10 @@ def test_nothing_loops_and_nothing_is_logged() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
     [listener] = [each for each in listeners if each["name"] == "outerloop.egress"]
     filters = [each["name"] for each in manager(listener)["http_filters"]]
-    assert filters == ["envoy.filters.http.router"]
+    # Off but where a route switches it on: nothing is decided here.
+    assert filters == ["outerloop.model", "envoy.filters.http.router"]
+    mode = manager(listener)["http_filters"][0]["typed_config"]["processing_mode"]
+    assert set(mode.values()) == {"SKIP"}
     assert "access_log" not in manager(listener)
 
 

@@ -19,7 +19,7 @@ def test_groups_have_priorities_and_keep_their_requests_to_the_last_host(
 ) -> None:
     cluster = make_topology(
         {"id": "a", "endpoints": ["http://h1:1", "http://h2:2"], "failover": ["http://h3"]}
-    ).clusters[0]
+    ).upstreams[0]
     assignment = grouped_assignment(cluster)
     hosts = [
         (group.priority, host.endpoint.hostname)
@@ -42,14 +42,14 @@ def test_clusters_say_whose_they_are(make_topology: Make) -> None:
                 {"id": "v2", "weight": 1, "url": "http://h"},
             ],
         },
-    ).clusters
+    ).upstreams
     assert called(cluster_metadata(plain)) == {"agent": "a"}
     assert called(cluster_metadata(first)) == {"agent": "b", "variant": "v1"}
     assert called(cluster_metadata(second)) == {"agent": "b", "variant": "v2"}
 
 
 def test_a_host_of_another_name_is_checked_by_that_name(make_topology: Make) -> None:
-    cluster = make_topology({"id": "a", "endpoints": ["https://h1", "https://h2"]}).clusters[0]
+    cluster = make_topology({"id": "a", "endpoints": ["https://h1", "https://h2"]}).upstreams[0]
     (group,) = grouped_assignment(cluster).endpoints
     assert [
         called(each.metadata, "envoy.transport_socket_match") for each in group.lb_endpoints

@@ -22,6 +22,7 @@ def packed(topology: Topology) -> dict[str, Any]:
 def test_the_order_of_the_filters(make_topology: Make) -> None:
     assert [name.removeprefix("envoy.filters.http.") for name in packed(make_topology())] == [
         "header_mutation",
+        "header_to_metadata",
         "set_filter_state",
         "health_check",
         "buffer",

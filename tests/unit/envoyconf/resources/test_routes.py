@@ -32,7 +32,6 @@ def test_an_agent_is_reached_by_the_processors_header_alone(make_topology: Make)
     assert weather.route is not None
     assert weather.route.cluster == "agent/weather"
     assert weather.route.host_rewrite_literal == "a:81"
-    assert weather.route.append_x_forwarded_host
     assert weather.route.prefix_rewrite == ""
 
 
@@ -76,6 +75,46 @@ def test_only_answers_with_filters_pass_the_processor(make_topology: Make) -> No
     assert agents[0].typed_per_filter_config == {}
     guarded, _ = split(make_topology(listener={"output_filters": ["guard"]}))
     assert guarded[0].typed_per_filter_config == answers_filtered()
-    [encoding] = guarded[0].request_headers_to_add
+    _, encoding = guarded[0].request_headers_to_add
     assert encoding.header is not None
     assert (encoding.header.key, encoding.header.value) == ("accept-encoding", "identity")
+
+
+def test_nobody_gets_what_the_processor_was_not_asked_about_unless_the_file_says_so(
+    make_topology: Make,
+) -> None:
+    listener = make_topology(
+        {"id": "a", "url": "http://a/team"},
+        {"id": "b", "url": "http://b", "access_key": "sk"},
+        listener={
+            "on_unavailable": "default_agent",
+            "agents": [{"id": "a"}, {"id": "b", "default": True}],
+        },
+    ).listeners[0]
+    (host,) = route_configuration(listener).virtual_hosts
+    unasked = [each for each in host.routes if each.name == "unasked"]
+    assert [each.match.path for each in unasked if each.match] == [
+        "/v1/chat/completions",
+        "/v1/messages",
+        "/v1/responses",
+    ]
+    for each in unasked:
+        assert each.route is not None
+        assert each.route.cluster == "agent/b"
+        assert list(each.typed_per_filter_config) == ["envoy.filters.http.ext_proc"]
+        assert each.request_headers_to_remove == ["authorization", "x-api-key"]
+        told = {h.header.key: h.header.value for h in each.response_headers_to_add if h.header}
+        assert told["x-outerloop-source"] == "fallback"
+    assert all(each.direct_response for each in host.routes[-2:])
+
+
+def test_the_host_that_was_asked_for_goes_on_beside_the_agents_own(make_topology: Make) -> None:
+    listener = make_topology().listeners[0]
+    (host,) = route_configuration(listener).virtual_hosts
+    first = host.routes[0]
+    assert first.route is not None
+    # Envoy's own option would add the hosts of failed attempts.
+    assert not first.route.append_x_forwarded_host
+    (added,) = [each.header for each in first.request_headers_to_add]
+    assert added is not None
+    assert (added.key, added.value) == ("x-forwarded-host", "%REQ(:authority)%")

@@ -16,7 +16,7 @@ Context = Callable[..., tls.UpstreamTlsContext]
 def make_context(make_topology: Callable[..., Topology]) -> Context:
     def make(url: str, **keys: Any) -> tls.UpstreamTlsContext:
         topology = make_topology({"id": "weather", "url": url, **keys})
-        socket = upstream_tls(topology.clusters[0])
+        socket = upstream_tls(topology.upstreams[0])
         assert socket is not None
         assert socket.typed_config is not None
         context = socket.typed_config.unpack()
@@ -32,7 +32,7 @@ def common(context: tls.UpstreamTlsContext) -> tls.CommonTlsContext:
 
 
 def test_plain_http_has_none(make_topology: Callable[..., Topology]) -> None:
-    assert upstream_tls(make_topology().clusters[0]) is None
+    assert upstream_tls(make_topology().upstreams[0]) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def test_the_codec_is_last_and_keys_come_before_it(make_topology: Callable[..., 
     )
     keyed, plain = (
         [each.name for each in upstream_filters(cluster, topology.folder)]
-        for cluster in topology.clusters
+        for cluster in topology.upstreams
     )
     assert plain == ["envoy.filters.http.header_mutation", "envoy.filters.http.upstream_codec"]
     assert keyed == [
