@@ -31,8 +31,8 @@ run: $(INSTALLED) ## Leave the demo's agents, Envoy and processor running, with 
 test: check ## Run lint, types and all tests, through a real Envoy
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
-test-chaos: $(INSTALLED) ## Kill and replace workers under load, for some minutes
-	$(BIN)/pytest tests/chaos
+test-chaos: $(INSTALLED) ## Hosts, agents and workers that fail, under load, for some minutes
+	$(BIN)/pytest tests/chaos tests/e2e/life
 
 check: $(INSTALLED) ## Run lint and types
 	$(BIN)/ruff check
