@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -126,16 +127,30 @@ def _filters(listener: Listener, location: Location, tree: Node, ids: Ids) -> It
 def _fallbacks(listener: Listener, location: Location, ids: Ids) -> Iterator[Finding]:
     """What takes over for an agent has passed that one's filters, and none of its own."""
     offered = {agent.id: agent for agent in listener.agents}
+    reached: dict[str, Location] = {}
     for index, agent in enumerate(listener.agents):
-        other = offered.get(ids.fallbacks.get(agent.id, ""))
-        for key in ("input_filters", "output_filters"):
-            missing = set(getattr(other, key, ())) - set(getattr(agent, key))
-            if missing and other is not None:
+        reached.setdefault(agent.id, (*location, "agents", index, "id"))
+    for index, rule in enumerate(listener.rules):
+        for i, name in enumerate(rule.agents or ()):
+            reached.setdefault(name, (*location, "rules", index, "agents", i))
+    for name, where in reached.items():
+        others = [offered[other] for other in _taking_over(name, ids.fallbacks) if other in offered]
+        for other, key in itertools.product(others, ("input_filters", "output_filters")):
+            missing = set(getattr(other, key)) - set(getattr(offered.get(name), key, ()))
+            if missing:
                 message = (
                     f"its fallback {other.id} would pass round {', '.join(sorted(missing))}: "
-                    f"put the same {key} here"
+                    f"put the same {key} on {name}"
                 )
-                yield Finding((*location, "agents", index, "id"), message)
+                yield Finding(where, message)
+
+
+def _taking_over(agent: str, fallbacks: Mapping[str, str]) -> list[str]:
+    """Return who takes over for an agent, and for those in turn, each once."""
+    chain = [agent]
+    while (following := fallbacks.get(chain[-1])) is not None and following not in chain:
+        chain.append(following)
+    return chain[1:]
 
 
 def _rules(listener: Listener, location: Location, tree: Node, ids: Ids) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ def files(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
     """Return the files for a topology whose folder is dynamic."""
     routes = {each.name: route_configuration(each) for each in topology.listeners}
     if topology.egress is not None:
-        routes[EGRESS] = egress_routes(topology.egress)
+        routes[EGRESS] = egress_routes(topology.egress, topology.limits)
     return Files(
         clusters=_file(bootstrap.clusters(topology)),
         listeners=_file(bootstrap.listeners(topology)),

@@ -40,5 +40,5 @@ def hop_cluster(hop: Hop) -> cluster_v3.Cluster:
         connect_timeout=_CONNECT_TIMEOUT,
         load_assignment=load_assignment(hop.name, hop.listener, hostname=hop.target),
         circuit_breakers=unlimited(),
-        typed_extension_protocol_options=http_options([], http2=True),
+        typed_extension_protocol_options=http_options([]),
     )

@@ -17,11 +17,13 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.config.model.root import Limits
 from extproc.envoyconf.files import EGRESS
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.destinations import removed_headers, route_action
 from extproc.envoyconf.resources.ext_proc import model_processor, model_replaced
 from extproc.envoyconf.resources.headers import early_target, header_option, served_by
+from extproc.envoyconf.resources.http_filters import BUFFER, body_buffer, buffer_enabled
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.sources import routes_from
@@ -41,9 +43,16 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
     manager = hcm.HttpConnectionManager(
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
         stat_prefix="egress",
-        route_config=None if folder.dynamic else egress_routes(listener),
+        route_config=None if folder.dynamic else egress_routes(listener, topology.limits),
         rds=routes_from(folder, EGRESS) if folder.dynamic else None,
         http_filters=[
+            # Only where an agent takes over: an answer to what has not come whole, such as that
+            # this agent is down too, would end the connection, and may be lost with it.
+            hcm.HttpFilter(
+                name=BUFFER,
+                typed_config=body_buffer(topology.limits.max_request_bytes),
+                disabled=True,
+            ),
             # Asked only where an agent takes over that wants another model.
             hcm.HttpFilter(name=MODEL, typed_config=model_processor()),
             hcm.HttpFilter(
@@ -81,7 +90,7 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
     )
 
 
-def egress_routes(listener: EgressListener) -> route.RouteConfiguration:
+def egress_routes(listener: EgressListener, limits: Limits) -> route.RouteConfiguration:
     """Return the routes to all that the processor calls."""
     return route.RouteConfiguration(
         name=EGRESS,
@@ -89,20 +98,21 @@ def egress_routes(listener: EgressListener) -> route.RouteConfiguration:
             route.VirtualHost(
                 name=EGRESS,
                 domains=["*"],
-                routes=[_to_target(each) for each in listener.routes],
+                routes=[_to_target(each, limits) for each in listener.routes],
                 request_headers_to_remove=[names.HEADER_TARGET],
             )
         ],
     )
 
 
-def _to_target(to: EgressRoute) -> route.Route:
+def _to_target(to: EgressRoute, limits: Limits) -> route.Route:
     action = replace(route_action(to.to), prefix_rewrite=to.rewrite)
     return route.Route(
         name=f"target/{to.target}",
         match=route.RouteMatch(prefix=to.path, headers=[header_is(names.HEADER_TARGET, to.target)]),
         route=action,
-        typed_per_filter_config={MODEL: model_replaced()} if to.new_model else {},
+        typed_per_filter_config=(buffer_enabled(limits.max_request_bytes) if to.agent else {})
+        | ({MODEL: model_replaced()} if to.new_model else {}),
         request_headers_to_add=([header_option(names.HEADER_AGENT, to.agent)] if to.agent else []),
         request_headers_to_remove=removed_headers(to.to),
         response_headers_to_add=served_by(to.agent) if to.agent else [],

@@ -55,7 +55,7 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         # Before the buffer, which bounds what they make of a body.
         *decompressors(topology.limits),
         # Before the processor: slow uploads wait here, and the whole body is bounded once.
-        (BUFFER, _buffer(topology.limits.max_request_bytes)),
+        (BUFFER, body_buffer(topology.limits.max_request_bytes)),
         # Decides, and has the route chosen again.
         (PROCESSOR, external_processor(listener)),
         # Behind the decision, as it does what the agent's route says; answers pass it first.
@@ -69,6 +69,12 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
 def buffer_disabled() -> dict[str, Any]:
     """Return the per-route configuration of a route whose bodies are not waited for."""
     return {BUFFER: Any.pack(buffer.BufferPerRoute(disabled=True))}
+
+
+def buffer_enabled(max_request_bytes: int) -> dict[str, Any]:
+    """Return the per-route configuration that waits for a body where others are not waited for."""
+    limit = buffer.Buffer(max_request_bytes=max_request_bytes)
+    return {BUFFER: Any.pack(buffer.BufferPerRoute(buffer=limit))}
 
 
 def failure_allowed() -> dict[str, Any]:
@@ -107,5 +113,6 @@ def _health_check() -> Any:
     )
 
 
-def _buffer(max_request_bytes: int) -> Any:
+def body_buffer(max_request_bytes: int) -> Any:
+    """Return the filter that holds a request until its body is whole; a larger one is refused."""
     return Any.pack(buffer.Buffer(max_request_bytes=max_request_bytes))

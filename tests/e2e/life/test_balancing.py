@@ -96,16 +96,16 @@ async def test_names_of_hosts_are_resolved(load: LoadOf, hosts: dict[str, Host])
 
 
 @pytest.mark.parametrize(
-    ("policy", "connections"), [("round_robin", 20), ("least_request", 20), ("least_request", 100)]
+    "way", [("round_robin", 20), ("least_request", 20), ("least_request", 100)]
 )
-async def test_with_a_host_dies_only_what_was_sent_to_it(  # noqa: PLR0913, PLR0917 - fixtures
+async def test_with_a_host_dies_only_what_was_sent_to_it(
     load: LoadOf,
     hosts: dict[str, Host],
     healthy: Callable[[str], float],
     eventually: Eventually,
-    policy: str,
-    connections: int,
+    way: tuple[str, int],
 ) -> None:
+    policy, connections = way
     asked, victim = load(policy), hosts["a"]
     await asked.until_all_from("a", "b")
     async with asked.going_on(at_once=connections) as replies:

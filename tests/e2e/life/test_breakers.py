@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+import json
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING
 
-import httpx
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 if TYPE_CHECKING:
@@ -56,42 +60,60 @@ async def test_more_requests_than_may_run_are_refused_at_once(
     assert (await asked.ask()).status == 200
 
 
-@pytest.fixture
-async def one_connection(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """All requests over one connection, and so in one of Envoy's threads.
+class OneConnection:
+    """Requests over one connection, and so in one of Envoy's threads.
 
-    Each thread may always have a connection of its own, whatever the breaker says.
+    Each thread may always have a connection of its own to an agent, whatever the breaker says.
     """
-    async with httpx.AsyncClient(
-        base_url=stack.url, http1=False, http2=True, timeout=60, verify=False
-    ) as client:
-        # From the first answer on it knows how many streams it may open.
-        assert (await client.get("/healthz")).status_code == 200
-        yield client
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.answers: dict[int, tuple[str, str]] = {}
+        self._connection = connection
+        self._protocol = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+        )
+        self._protocol.initiate_connection()
+
+    def ask(self, headers: dict[str, str] | None = None) -> int:
+        stream = self._protocol.get_next_available_stream_id()
+        fields = {":method": "POST", ":scheme": "http", ":authority": "x", ":path": CHAT}
+        body = {"model": "waiting", "messages": [{"role": "user", "content": "hello"}]}
+        self._protocol.send_headers(stream, [*(fields | (headers or {})).items()])
+        self._protocol.send_data(stream, json.dumps(body).encode(), end_stream=True)
+        self._connection.sendall(self._protocol.data_to_send())
+        return stream
+
+    def until(self, answers: int) -> None:
+        """Read until so many have been answered, each with a status and an `x-outerloop-error`."""
+        while len(self.answers) < answers:
+            for event in self._protocol.receive_data(self._connection.recv(65_536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    told = {str(name): str(value) for name, value in event.headers}
+                    self.answers[event.stream_id] = (
+                        told[":status"],
+                        told.get("x-outerloop-error", ""),
+                    )
+            self._connection.sendall(self._protocol.data_to_send())
+
+
+@pytest.fixture
+def one_connection(stack: Stack) -> Iterator[OneConnection]:
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=60) as connection:
+        yield OneConnection(connection)
 
 
 async def test_more_requests_than_may_wait_for_a_connection_are_refused_at_once(
-    one_connection: httpx.AsyncClient, host: Host, eventually: Eventually
+    one_connection: OneConnection, host: Host, eventually: Eventually
 ) -> None:
-    body: dict[str, Any] = {"model": "waiting", "messages": [{"role": "user", "content": "hello"}]}
-    answers: list[httpx.Response] = []
-
-    async def ask(headers: dict[str, str] | None = None) -> httpx.Response:
-        answer = await one_connection.post(CHAT, json=body, headers=headers)
-        answers.append(answer)
-        return answer
-
     host.requests()
-    async with asyncio.TaskGroup() as group:
-        held = group.create_task(ask(HELD))
-        await eventually(lambda: host.running() == ["held"])
-        for _ in range(5):
-            group.create_task(ask())
-        await eventually(lambda: len(answers) == 4)
-        refused = list(answers)
-        assert len(host.requests()) == 1
-        host.release("held")
-    told = {(answer.status_code, answer.headers["x-outerloop-error"]) for answer in refused}
-    assert told == {(503, "overloaded")}
-    assert held.result().status_code == 200
-    assert [answer.status_code for answer in answers[4:]] == [200, 200]
+    held = one_connection.ask(HELD)
+    await eventually(lambda: host.running() == ["held"])
+    asked = [one_connection.ask() for _ in range(5)]
+    one_connection.until(answers=4)
+    assert set(one_connection.answers.values()) == {("503", "overloaded")}
+    assert set(one_connection.answers) < set(asked)
+    assert len(host.requests()) == 1
+    host.release("held")
+    one_connection.until(answers=6)
+    assert one_connection.answers[held] == ("200", "")
+    assert sorted(one_connection.answers.values())[:2] == [("200", "")] * 2

@@ -208,6 +208,6 @@ def test_what_takes_over_has_no_filters_of_its_own(
     expect_errors(
         text,
         "listeners[0].agents[0].id: its fallback flight would pass round guard: "
-        "put the same input_filters here",
+        "put the same input_filters on weather",
     )
     read(text.replace("►weather", "weather, input_filters: [guard]"))

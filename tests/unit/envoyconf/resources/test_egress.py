@@ -52,10 +52,11 @@ def test_targets_have_a_route_and_a_cluster_with_tls() -> None:
 def test_nothing_loops_and_nothing_is_logged() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
     [listener] = [each for each in listeners if each["name"] == "outerloop.egress"]
-    filters = [each["name"] for each in manager(listener)["http_filters"]]
-    # Off but where a route switches it on: nothing is decided here.
-    assert filters == ["outerloop.model", "envoy.filters.http.router"]
-    mode = manager(listener)["http_filters"][0]["typed_config"]["processing_mode"]
+    buffer, model, router = manager(listener)["http_filters"]
+    # Off but where a route switches them on: nothing is decided here.
+    assert (buffer["name"], buffer["disabled"]) == ("envoy.filters.http.buffer", True)
+    assert (model["name"], router["name"]) == ("outerloop.model", "envoy.filters.http.router")
+    mode = model["typed_config"]["processing_mode"]
     assert set(mode.values()) == {"SKIP"}
     assert "access_log" not in manager(listener)
 
