@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from extproc.address import bracketed
+from extproc.address import SocketAddress, bracketed
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -28,6 +28,11 @@ class Origin:
     def tls(self) -> bool:
         """True for https."""
         return self.scheme == "https"
+
+    @property
+    def address(self) -> SocketAddress:
+        """Where to connect to. `localhost` is IPv4, wherever it may resolve to."""
+        return SocketAddress("127.0.0.1" if self.host == "localhost" else self.host, self.port)
 
     @property
     def authority(self) -> str:

@@ -20,8 +20,8 @@ EGRESS: Final = "outerloop.egress"
 class Folder:
     """Where Envoy finds its files.
 
-    In a `dynamic` one are listeners, routes, clusters and secrets; else secrets alone, and the
-    rest is in the bootstrap.
+    In a `dynamic` one is all that may change; else secrets alone, and the rest is in the
+    bootstrap.
     """
 
     path: str
@@ -44,10 +44,11 @@ class File:
 class Files:
     """All files of one configuration. The same configuration has the same versions.
 
-    `routes` and `secrets` are by the names of their files.
+    All but `clusters` and `listeners` are by the names of their files.
     """
 
     clusters: File
+    endpoints: Mapping[str, File]
     listeners: File
     routes: Mapping[str, File]
     secrets: Mapping[str, File]
@@ -61,6 +62,24 @@ def routes_file(listener: str) -> str:
 def listener_of(routes: str) -> str:
     """Return the name of the listener whose `routes_file` that is."""
     return routes.removeprefix("routes-").removesuffix(".json")
+
+
+def endpoints_file(cluster: str, shape: str) -> str:
+    """Return the name of the file with the hosts of a cluster.
+
+    With another `shape` (all that is not hosts) it has another file: until it is in force, the old
+    one must not try the hosts of the new one.
+    """
+    # No id has a dot, nor has a shape.
+    return f"endpoints-{cluster.replace('/', '.')}.{shape}.json"
+
+
+def cluster_of(endpoints: str) -> str | None:
+    """Return the cluster whose `endpoints_file` that is; None for any other file."""
+    if not endpoints.startswith("endpoints-"):
+        return None
+    cluster, _, _ = endpoints.removeprefix("endpoints-").removesuffix(".json").rpartition(".")
+    return cluster.replace(".", "/")
 
 
 def secret_file(secret: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from extproc.address import Address
+from extproc.address import Address, is_ip
 from extproc.calls import Target
 from extproc.config.model.agents import (
     Agent,
@@ -21,6 +22,7 @@ from extproc.config.model.agents import (
 from extproc.envoyconf.shares import layout
 from extproc.origin import Origin, parse_origin
 
+_DIGITS: Final = 8
 _NOT_WATCHED: Final = OutlierDetection(consecutive_gateway_failure=0)
 """A service of one host: to leave it out would only hide why it fails."""
 
@@ -60,6 +62,16 @@ class UpstreamCluster:
     def hosts(self) -> tuple[Origin, ...]:
         """All hosts, those of the first group first."""
         return tuple(host for group in self.groups for host in group)
+
+    @property
+    def literal(self) -> bool:
+        """True where no host has a name to be resolved."""
+        return all(is_ip(host.address.host) for host in self.hosts)
+
+    @property
+    def shape(self) -> str:
+        """A digest of all but the hosts."""
+        return hashlib.sha256(repr(replace(self, groups=())).encode()).hexdigest()[:_DIGITS]
 
     @property
     def authority(self) -> str | None:

@@ -35,7 +35,8 @@ class Discovery:
         """Write everything, for an Envoy that is yet to start."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         named = {CLUSTERS: files.clusters, LISTENERS: files.listeners}
-        for name, file in {**files.secrets, **files.routes, **named}.items():
+        changing = {**files.secrets, **files.endpoints, **files.routes}
+        for name, file in {**changing, **named}.items():
             self._write(name, file)
 
     async def apply(self, files: Files) -> None:
@@ -50,35 +51,41 @@ class Discovery:
             for name in self._changed(before):
                 self._write(name, before[name])
             raise
-        for name in before.keys() - {CLUSTERS, LISTENERS, *files.routes, *files.secrets}:
+        kept = {CLUSTERS, LISTENERS, *files.endpoints, *files.routes, *files.secrets}
+        for name in before.keys() - kept:
             del self._written[name]
             (self._folder / name).unlink(missing_ok=True)
 
     async def _apply(self, files: Files) -> None:
         # First of all, as clusters and listeners name them.
-        for name in self._changed(files.secrets):
-            self._write(name, files.secrets[name])
+        self._write_changed(files.secrets)
+        hosts, hosts_of_new = self._known(files.endpoints)
+        self._write_changed(hosts_of_new)
         await self._bring({CLUSTERS: files.clusters})
-        known = {name: file for name, file in files.routes.items() if name in self._written}
-        await self._bring(known)
-        for name in self._changed(files.routes):
-            # Of listeners that are yet to come.
-            self._write(name, files.routes[name])
+        await self._bring(hosts)
+        routes, routes_of_new = self._known(files.routes)
+        await self._bring(routes)
+        self._write_changed(routes_of_new)
         await self._bring({LISTENERS: files.listeners})
+
+    def _known(self, files: Mapping[str, File]) -> tuple[dict[str, File], dict[str, File]]:
+        """Part those that Envoy reads from those of what is yet to come."""
+        known = {name: file for name, file in files.items() if name in self._written}
+        return known, {name: file for name, file in files.items() if name not in known}
 
     async def _bring(self, files: Mapping[str, File]) -> None:
         """Write those that changed, and return when Envoy has them in force."""
         changed = {name: files[name].version for name in self._changed(files)}
         if not changed:
             return
-        refusals = await self._admin.refused_updates()
+        refusals = await self._admin.refused_updates(changed)
         for name in changed:
             self._write(name, files[name])
         names = ", ".join(changed)
         try:
             async with asyncio.timeout(_IN_FORCE_WITHIN):
                 while not await self._admin.in_force(changed):
-                    if await self._admin.refused_updates() > refusals:
+                    if await self._admin.refused_updates(changed) > refusals:
                         raise Rejected(f"Envoy refused {names}: its log says why")
                     await asyncio.sleep(_POLL)
         except TimeoutError:
@@ -92,6 +99,10 @@ class Discovery:
 
     def _changed(self, files: Mapping[str, File]) -> list[str]:
         return [name for name, file in files.items() if self._written.get(name) != file]
+
+    def _write_changed(self, files: Mapping[str, File]) -> None:
+        for name in self._changed(files):
+            self._write(name, files[name])
 
     def _write(self, name: str, file: File) -> None:
         path = self._folder / name

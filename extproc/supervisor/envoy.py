@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -15,15 +15,15 @@ from urllib.parse import urlencode
 import aiohttp
 
 from extproc.address import SocketAddress
-from extproc.envoyconf.files import CLUSTERS, EGRESS, LISTENERS, listener_of
+from extproc.envoyconf.files import CLUSTERS, EGRESS, LISTENERS, cluster_of, listener_of
 from extproc.supervisor import figures
 from extproc.supervisor.errors import StartError
 
 _ADMIN_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 _POLL: Final = 0.05
 
-_VERSIONS: Final = r"\.(cds|lds|rds\..*)\.version_text$"
-_REFUSALS: Final = r"\.(cds|lds|rds\..*)\.update_(rejected|failure)$"
+_VERSIONS: Final = r"\.version_text$"
+_REFUSALS: Final = r"\.update_(rejected|failure)$"
 _WARMING: Final = r"^(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)$"
 
 
@@ -98,15 +98,24 @@ class EnvoyAdmin:
     async def in_force(self, versions: Mapping[str, str]) -> bool:
         """Tell whether Envoy runs the files by these names in these versions."""
         texts = await self._stats(_VERSIONS, "TextReadouts")
-        return all(texts.get(_statistic(name)) == version for name, version in versions.items())
+        return all(
+            texts.get(f"{_scope(name)}.version_text") == version
+            for name, version in versions.items()
+        )
 
     async def is_warming(self) -> bool:
         """Tell whether hosts of new clusters or listeners are not known yet."""
         return any((await self._stats(_WARMING, "Gauges")).values())
 
-    async def refused_updates(self) -> int:
-        """Return how many files Envoy could not use so far."""
-        return int(sum((await self._stats(_REFUSALS, "Counters")).values()))
+    async def refused_updates(self, names: Iterable[str]) -> int:
+        """Return how often Envoy could not use files of these names so far."""
+        counters = await self._stats(_REFUSALS, "Counters")
+        scopes = map(_scope, names)
+        return sum(
+            int(counters.get(f"{scope}.update_{how}", 0))
+            for scope in scopes
+            for how in ("rejected", "failure")
+        )
 
     async def refuse_connections(self) -> None:
         """Close the listeners for clients, and ask those of open connections to go elsewhere.
@@ -148,12 +157,15 @@ class EnvoyAdmin:
             raise ConnectionError(f"Envoy's admin: {type(error).__name__}") from error
 
 
-def _statistic(file: str) -> str:
-    """Return the name under which Envoy tells the version of a file."""
+def _scope(file: str) -> str:
+    """Return the name under which Envoy counts what becomes of a file."""
     if file == CLUSTERS:
-        return "cluster_manager.cds.version_text"
+        return "cluster_manager.cds"
     if file == LISTENERS:
-        return "listener_manager.lds.version_text"
+        return "listener_manager.lds"
+    cluster = cluster_of(file)
+    if cluster is not None:
+        return f"cluster.{cluster}"
     listener = listener_of(file)
     manager = "egress" if listener == EGRESS else f"agents.{listener}"
-    return f"http.{manager}.rds.{listener}.version_text"
+    return f"http.{manager}.rds.{listener}"

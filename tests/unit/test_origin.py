@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.address import SocketAddress
 from extproc.origin import Origin, parse_origin
 
 HOSTS = st.one_of(
@@ -47,6 +48,14 @@ def test_the_authority_has_a_port_where_the_scheme_does_not_tell_it(
     url: str, authority: str
 ) -> None:
     assert parse_origin(url).authority == authority
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("http://localhost:9", "127.0.0.1"), ("http://[::1]:9", "::1"), ("http://a:9", "a")],
+)
+def test_localhost_is_where_servers_listen(url: str, host: str) -> None:
+    assert parse_origin(url).address == SocketAddress(host, 9)
 
 
 def test_https_is_tls() -> None:

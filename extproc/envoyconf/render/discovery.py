@@ -1,4 +1,4 @@
-"""The files that a running Envoy reads again: clusters, listeners, routes and secrets."""
+"""The files that a running Envoy reads again: clusters, hosts, listeners, routes, secrets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 from envoy_data_plane.google.protobuf import Any
 
-from extproc.envoyconf.files import EGRESS, File, Files, routes_file, secret_file
+from extproc.envoyconf.files import EGRESS, File, Files, endpoints_file, routes_file, secret_file
 from extproc.envoyconf.resources import bootstrap
+from extproc.envoyconf.resources.clusters import has_endpoints
 from extproc.envoyconf.resources.egress import egress_routes
+from extproc.envoyconf.resources.hosts import grouped_assignment
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.secrets import Authorities, Secret, Text
 from extproc.envoyconf.topology import Topology
+from extproc.envoyconf.upstreams import UpstreamCluster
 
 _VERSION_DIGITS: Final = 16
 
@@ -27,8 +30,17 @@ def files(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
     routes = {each.name: route_configuration(each) for each in topology.listeners}
     if topology.egress is not None:
         routes[EGRESS] = egress_routes(topology.egress, topology.limits)
+    apart = [
+        each
+        for each in topology.clusters
+        if isinstance(each, UpstreamCluster) and has_endpoints(each, topology.folder)
+    ]
     return Files(
         clusters=_file(bootstrap.clusters(topology)),
+        endpoints={
+            endpoints_file(each.name, each.shape): _file([grouped_assignment(each)])
+            for each in apart
+        },
         listeners=_file(bootstrap.listeners(topology)),
         routes={routes_file(name): _file([each]) for name, each in routes.items()},
         secrets={secret_file(name): _file([_secret(name, secrets[name])]) for name in secrets},

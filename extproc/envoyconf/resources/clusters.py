@@ -14,12 +14,12 @@ from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.address import is_ip
 from extproc.config.model.agents import HealthCheck, LoadBalancing, OutlierDetection
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources.addresses import load_assignment
-from extproc.envoyconf.resources.hosts import cluster_metadata, grouped_assignment, host_address
+from extproc.envoyconf.resources.hosts import cluster_metadata, grouped_assignment
+from extproc.envoyconf.resources.sources import endpoints_from
 from extproc.envoyconf.resources.tls import upstream_tls, upstream_tls_by_host
 from extproc.envoyconf.resources.upstream_filters import upstream_filters
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, Topology
@@ -52,14 +52,16 @@ def upstream_cluster(cluster: UpstreamCluster, folder: Folder) -> cluster_v3.Clu
     """
     breaker = cluster.circuit_breaker
     discovery = cluster_v3.ClusterDiscoveryType
-    literal = all(is_ip(host_address(each).host) for each in cluster.hosts)
+    apart = has_endpoints(cluster, folder)
+    by_address = discovery.EDS if apart else discovery.STATIC
     return cluster_v3.Cluster(
         name=cluster.name,
-        type=discovery.STATIC if literal else discovery.STRICT_DNS,
+        type=by_address if cluster.literal else discovery.STRICT_DNS,
+        eds_cluster_config=endpoints_from(folder, cluster) if apart else None,
         dns_lookup_family=cluster_v3.ClusterDnsLookupFamily.V4_PREFERRED,
         connect_timeout=_CONNECT_TIMEOUT,
         lb_policy=_POLICIES[cluster.load_balancing],
-        load_assignment=grouped_assignment(cluster),
+        load_assignment=None if apart else grouped_assignment(cluster),
         metadata=cluster_metadata(cluster),
         circuit_breakers=_breakers(
             connections=breaker.max_connections,
@@ -69,6 +71,8 @@ def upstream_cluster(cluster: UpstreamCluster, folder: Folder) -> cluster_v3.Clu
         ),
         outlier_detection=_outlier_detection(cluster.outlier_detection),
         health_checks=_health_checks(cluster.health_check),
+        # By default a host that was taken away gets requests as long as it is healthy.
+        ignore_health_on_host_removal=cluster.health_check is not None,
         upstream_connection_options=cluster_v3.UpstreamConnectionOptions(
             tcp_keepalive=core.TcpKeepalive(
                 keepalive_probes=3, keepalive_time=30, keepalive_interval=5
@@ -80,6 +84,14 @@ def upstream_cluster(cluster: UpstreamCluster, folder: Folder) -> cluster_v3.Clu
             upstream_filters(cluster, folder), http2=cluster.http2
         ),
     )
+
+
+def has_endpoints(cluster: UpstreamCluster, folder: Folder) -> bool:
+    """Tell whether the hosts come and go while the cluster stays, with its health and counts.
+
+    Names are Envoy's to resolve, and what TLS expects of a host is the cluster's.
+    """
+    return folder.dynamic and cluster.literal and cluster.tls is None and bool(cluster.agent)
 
 
 def processor_cluster(topology: Topology) -> cluster_v3.Cluster:

@@ -9,7 +9,6 @@ from envoy_data_plane.envoy.config.endpoint import v3 as endpoint
 from envoy_data_plane.google.protobuf import Struct
 
 from extproc import names
-from extproc.address import SocketAddress
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.upstreams import UpstreamCluster
 from extproc.origin import Origin
@@ -28,11 +27,6 @@ _ALL_IN_ONE: Final = 1_000_000
 By default Envoy sends a share of the requests elsewhere when less than 72 % of a group is healthy,
 and when less than half is, to sick hosts too.
 """
-
-
-def host_address(origin: Origin) -> SocketAddress:
-    """Return where to connect to. `localhost` is IPv4, wherever it may resolve to."""
-    return SocketAddress("127.0.0.1" if origin.host == "localhost" else origin.host, origin.port)
 
 
 def grouped_assignment(cluster: UpstreamCluster) -> endpoint.ClusterLoadAssignment:
@@ -68,7 +62,7 @@ def _endpoint(cluster: UpstreamCluster, origin: Origin) -> endpoint.LbEndpoint:
         )
     return endpoint.LbEndpoint(
         endpoint=endpoint.Endpoint(
-            address=address(host_address(origin)),
+            address=address(origin.address),
             # What the `host` header becomes where hosts have their own.
             hostname=origin.authority,
         ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 
-from extproc.envoyconf.files import Folder, routes_file, secret_file
+from extproc.envoyconf.files import Folder, endpoints_file, routes_file, secret_file
+from extproc.envoyconf.upstreams import UpstreamCluster
 
 
 def file_source(path: str) -> core.ConfigSource:
@@ -22,6 +24,12 @@ def routes_from(folder: Folder, listener: str) -> hcm.Rds:
     return hcm.Rds(
         route_config_name=listener, config_source=file_source(folder / routes_file(listener))
     )
+
+
+def endpoints_from(folder: Folder, cluster: UpstreamCluster) -> cluster_v3.ClusterEdsClusterConfig:
+    """Return the source of a cluster's hosts."""
+    path = folder / endpoints_file(cluster.name, cluster.shape)
+    return cluster_v3.ClusterEdsClusterConfig(eds_config=file_source(path))
 
 
 def secret_source(folder: Folder, secret: str) -> tls.SdsSecretConfig:

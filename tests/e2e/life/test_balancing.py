@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
-    from tests.e2e.life.conftest import Host, Load
+    from tests.e2e.life.conftest import Host, Load, Reply
 
 POLICIES = ("round_robin", "least_request", "random", "ring_hash", "maglev")
 # Hosts that are soon left out and soon tried again, and such as are never left out.
@@ -30,6 +30,12 @@ NAMED = """
   - id: named
     endpoints: ["http://localhost:{a}", "http://other.localhost:{b}"]
     load_balancing: round_robin
+"""
+MOVED = """
+  - id: moved
+    endpoints: ["http://127.0.0.1:{}", "http://127.0.0.1:{}"]
+    health_check: {{path: /healthz, interval: 100ms}}
+    retries: {{num_retries: 0}}
 """
 STICKY = """
   - id: sticky_{policy}
@@ -63,11 +69,12 @@ def yaml(all_hosts: dict[str, Host]) -> Callable[..., str]:
     agents += [PAIR.format(policy=policy, **ports) for policy in POLICIES]
     agents += [STICKY.format(policy=policy, **ports) for policy in ("ring_hash", "maglev")]
     ids = [line.split()[-1] for line in "".join(agents).splitlines() if "- id: " in line]
-    offered = ", ".join(f"{{id: {each}}}" for each in ids)
+    offered = ", ".join(f"{{id: {each}}}" for each in ["moved", *ids])
 
-    def make(more: str = "") -> str:
+    def make(more: str = "", moved: str = "ab") -> str:
         listener = f"listeners: [{{name: main, port: 0, agents: [{offered}]}}]"
-        return "\n".join(["version: v1\nagents:", *agents, more, listener])
+        moves = MOVED.format(*(ports[host] for host in moved))
+        return "\n".join(["version: v1\nagents:", moves, *agents, more, listener])
 
     return make
 
@@ -146,3 +153,26 @@ async def test_a_caller_stays_on_its_host(
     assert set(homes) == {"a", "b", "c"}
     assert [reply.host for reply in second] == homes
     assert [reply.host for reply in third] == homes
+
+
+async def test_hosts_are_changed_under_load(
+    load: LoadOf,
+    yaml: Callable[..., str],
+    reload: Callable[[str], Awaitable[None]],
+) -> None:
+    asked = load("moved")
+    await asked.until_all_from("a", "b")
+    async with asked.going_on() as replies:
+        for hosts in ("bc", "ca", "ab"):
+            await reload(yaml(moved=hosts))
+            since = time.monotonic()
+            # The new one is checked before anything is sent to it.
+            while _from(replies, since) != set(hosts):
+                assert _from(replies, since) <= set(hosts)
+                assert time.monotonic() < since + 30
+                await asyncio.sleep(0.02)
+    assert {reply.status for reply in replies} == {200}
+
+
+def _from(replies: list[Reply], since: float) -> set[str]:
+    return {reply.host for reply in replies if reply.began > since}

@@ -75,3 +75,26 @@ def test_copies_go_to_a_cluster_without_the_agents_keys() -> None:
     assert cluster.tls is not None
     assert agent_destination(mirrored, MINUTE).copies == Copies("mirror/a", "copy", 10)
     assert mirror_cluster(agent(url="http://h"), "/ca") is None
+
+
+def test_hosts_without_names_are_literal() -> None:
+    for urls, literal in (
+        (["http://10.0.0.1", "http://[::1]:8080", "http://localhost"], True),
+        (["http://10.0.0.1", "http://agents.example"], False),
+    ):
+        (cluster,) = agent_clusters(agent(endpoints=urls), "/ca")
+        assert cluster.literal is literal
+
+
+def test_a_cluster_keeps_its_shape_with_other_hosts_alone() -> None:
+    def shape(**keys: Any) -> str:
+        (cluster,) = agent_clusters(agent(**keys), "/ca")
+        return cluster.shape
+
+    one = shape(url="http://10.0.0.1")
+    assert one == shape(url="http://10.0.0.2")
+    assert one == shape(endpoints=["http://10.0.0.1"], failover=["http://10.0.0.2"])
+    assert one != shape(url="http://10.0.0.1", load_balancing="random")
+    assert one != shape(url="http://10.0.0.1", health_check={"path": "/healthz"})
+    # It names a file.
+    assert one.isalnum()

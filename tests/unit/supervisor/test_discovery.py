@@ -11,12 +11,17 @@ from extproc.envoyconf.files import CLUSTERS, LISTENERS, File, Files
 from extproc.supervisor.discovery import Discovery, Rejected
 from extproc.supervisor.envoy import EnvoyAdmin
 
+HOSTS = "endpoints-agent.a.0f.json"
+OTHER_HOSTS = "endpoints-agent.b.0f.json"
 TRAVEL = "routes-travel.json"
 EGRESS = "routes-outerloop.egress.json"
 KEY = "secret-agent-a-key.json"
+EVERYTHING = {CLUSTERS, LISTENERS, HOSTS, TRAVEL, EGRESS, KEY}
 STATISTICS = {
     CLUSTERS: "cluster_manager.cds",
     LISTENERS: "listener_manager.lds",
+    HOSTS: "cluster.agent/a",
+    OTHER_HOSTS: "cluster.agent/b",
     TRAVEL: "http.agents.travel.rds.travel",
     EGRESS: "http.egress.rds.outerloop.egress",
 }
@@ -60,7 +65,10 @@ class FakeEnvoy:
         values: dict[str, Mapping[str, object]] = {
             "TextReadouts": {f"{STATISTICS[n]}.version_text": v for n, v in self.taken.items()},
             "Gauges": {"cluster_manager.warming_clusters": warming},
-            "Counters": {"cluster_manager.cds.update_rejected": len(self.refused)},
+            "Counters": {
+                f"{scope}.update_rejected": sum(each.startswith(name) for each in self.refused)
+                for name, scope in STATISTICS.items()
+            },
         }
         stats = [{"name": name, "value": value} for name, value in values[kind].items()]
         return web.json_response({"stats": stats})
@@ -100,11 +108,13 @@ def files(
     generation: int,
     routes: Iterable[str] = (TRAVEL, EGRESS),
     secrets: Iterable[str] = (KEY,),
+    endpoints: Iterable[str] = (HOSTS,),
     **others: int,
 ) -> Files:
     """Files of a generation; `others` are from another one."""
     return Files(
         clusters=file(CLUSTERS, others.get("clusters", generation)),
+        endpoints={each: file(each, others.get("endpoints", generation)) for each in endpoints},
         listeners=file(LISTENERS, others.get("listeners", generation)),
         routes={each: file(each, others.get("routes", generation)) for each in routes},
         secrets={each: file(each, others.get("secrets", generation)) for each in secrets},
@@ -122,7 +132,7 @@ def contents(folder: Path) -> dict[str, str]:
 async def test_everything_is_there_before_envoy_starts_and_for_nobody_else(
     envoy: FakeEnvoy,
 ) -> None:
-    assert contents(envoy.folder) == dict.fromkeys((CLUSTERS, LISTENERS, TRAVEL, EGRESS, KEY), "1")
+    assert contents(envoy.folder) == dict.fromkeys(EVERYTHING, "1")
     assert envoy.folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in envoy.folder.iterdir()} == {0o600}
 
@@ -131,8 +141,20 @@ async def test_no_route_comes_before_its_cluster_and_no_listener_before_its_rout
     discovery: Discovery, envoy: FakeEnvoy
 ) -> None:
     await discovery.apply(files(2))
-    assert [set(step) for step in envoy.steps] == [{CLUSTERS}, {TRAVEL, EGRESS}, {LISTENERS}]
+    assert [set(step) for step in envoy.steps] == [
+        {CLUSTERS},
+        {HOSTS},
+        {TRAVEL, EGRESS},
+        {LISTENERS},
+    ]
     assert set(contents(envoy.folder).values()) == {"2"}
+
+
+async def test_hosts_of_a_cluster_that_is_yet_to_come_are_there_before_it(
+    discovery: Discovery, envoy: FakeEnvoy
+) -> None:
+    await discovery.apply(files(2, endpoints=(HOSTS, OTHER_HOSTS)))
+    assert [set(step) for step in envoy.steps][:3] == [{OTHER_HOSTS}, {CLUSTERS}, {HOSTS}]
 
 
 async def test_secrets_are_there_before_what_names_them(
@@ -179,13 +201,13 @@ async def test_hosts_that_are_not_resolved_do_not_keep_the_rest_back(
 
 
 async def test_files_of_what_is_gone_are_taken_away(discovery: Discovery, envoy: FakeEnvoy) -> None:
-    await discovery.apply(files(2, routes=(EGRESS,), secrets=()))
+    await discovery.apply(files(2, routes=(EGRESS,), secrets=(), endpoints=()))
     assert contents(envoy.folder).keys() == {CLUSTERS, LISTENERS, EGRESS}
     await discovery.apply(files(2))
-    assert contents(envoy.folder).keys() == {CLUSTERS, LISTENERS, EGRESS, TRAVEL, KEY}
+    assert contents(envoy.folder).keys() == EVERYTHING
 
 
-@pytest.mark.parametrize("refused", [CLUSTERS, TRAVEL, LISTENERS])
+@pytest.mark.parametrize("refused", [CLUSTERS, HOSTS, TRAVEL, LISTENERS])
 async def test_what_was_in_force_is_so_again_after_a_refusal(
     discovery: Discovery, envoy: FakeEnvoy, refused: str
 ) -> None:

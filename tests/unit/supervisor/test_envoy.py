@@ -127,6 +127,7 @@ async def test_files_are_in_force_when_envoy_tells_their_versions(
     names = {
         "clusters.json": "cluster_manager.cds",
         "listeners.json": "listener_manager.lds",
+        "endpoints-agent.a.0f.json": "cluster.agent/a",
         "routes-travel.json": "http.agents.travel.rds.travel",
         "routes-outerloop.egress.json": "http.egress.rds.outerloop.egress",
     }
@@ -155,17 +156,29 @@ async def test_clusters_and_listeners_warm(fake: tuple[FakeAdmin, EnvoyAdmin]) -
 
 async def test_what_envoy_could_not_use_is_counted(fake: tuple[FakeAdmin, EnvoyAdmin]) -> None:
     envoy, admin = fake
-    asked = (
-        "cluster_manager.cds.update_rejected",
-        "listener_manager.lds.update_failure",
-        "http.agents.travel.rds.travel.update_rejected",
-        "http.egress.rds.outerloop.egress.update_failure",
-    )
-    envoy.stats = [{"name": name, "value": 2} for name in asked]
-    assert await admin.refused_updates() == 8
+    counters = {
+        "clusters.json": "cluster_manager.cds.update_rejected",
+        "listeners.json": "listener_manager.lds.update_failure",
+        "endpoints-agent.a.0f.json": "cluster.agent/a.update_rejected",
+        "routes-travel.json": "http.agents.travel.rds.travel.update_rejected",
+        "routes-outerloop.egress.json": "http.egress.rds.outerloop.egress.update_failure",
+    }
+    envoy.stats = [{"name": name, "value": 2} for name in counters.values()]
+    assert await admin.refused_updates(counters) == 2 * len(counters)
+    for name in counters:
+        assert await admin.refused_updates([name]) == 2
     pattern = envoy.asked[-1]["filter"]
-    assert all(re.search(pattern, name) for name in asked)
+    assert all(re.search(pattern, name) for name in counters.values())
     assert not re.search(pattern, "cluster_manager.cds.update_success")
+
+
+async def test_what_has_nothing_to_do_with_a_file_is_no_refusal_of_it(
+    fake: tuple[FakeAdmin, EnvoyAdmin],
+) -> None:
+    """Envoy counts a name that it cannot resolve as an update that failed."""
+    envoy, admin = fake
+    envoy.stats = [{"name": "cluster.agent/named.update_failure", "value": 7}]
+    assert await admin.refused_updates(["clusters.json", "endpoints-agent.a.0f.json"]) == 0
 
 
 async def test_refusing_connections_also_turns_the_health_check(

@@ -34,6 +34,7 @@ def render(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
     }
     return Files(
         clusters=_file(each.name for each in topology.clusters),
+        endpoints={},
         listeners=_file(each.name for each in topology.listeners),
         routes=routes | {EGRESS: _file(each.target for each in topology.egress.routes)},
         secrets={name: _file((_text(secret),)) for name, secret in secrets.items()},

@@ -30,6 +30,27 @@ def test_listeners_say_where_their_routes_are(make_files: Callable[..., Files]) 
     assert resources[0]["outlier_detection"]["enforcing_consecutive_5xx"] == 0
 
 
+def test_a_change_of_hosts_changes_no_cluster(make_files: Callable[..., Files]) -> None:
+    one = make_files({"id": "a", "url": "http://10.0.0.1"})
+    two = make_files({"id": "a", "url": "http://10.0.0.2"})
+    assert one.clusters == two.clusters
+    ((name, before),) = one.endpoints.items()
+    ((same, after),) = two.endpoints.items()
+    assert name == same
+    assert before.version != after.version
+    assert name in one.clusters.content.decode()
+    (assignment,) = json.loads(after.content)["resources"]
+    assert assignment["cluster_name"] == "agent/a"
+    assert "10.0.0.2" in after.content.decode()
+
+
+def test_a_cluster_that_changes_itself_gets_another_file(make_files: Callable[..., Files]) -> None:
+    one = make_files({"id": "a", "url": "http://10.0.0.1"})
+    two = make_files({"id": "a", "url": "http://10.0.0.2", "load_balancing": "random"})
+    assert one.endpoints.keys() != two.endpoints.keys()
+    assert one.clusters != two.clusters
+
+
 def test_a_change_of_agents_changes_no_listener(make_files: Callable[..., Files]) -> None:
     one = make_files({"id": "a", "url": "http://a"})
     two = make_files({"id": "a", "url": "http://a"}, {"id": "b", "url": "http://b"})

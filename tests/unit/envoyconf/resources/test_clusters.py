@@ -9,8 +9,9 @@ from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstreams
 
 from extproc.address import PipeAddress, SocketAddress
+from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources.addresses import address, load_assignment
-from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
+from extproc.envoyconf.resources.clusters import has_endpoints, processor_cluster, upstream_cluster
 from extproc.envoyconf.topology import Topology
 
 Make = Callable[..., Topology]
@@ -53,6 +54,36 @@ def test_names_are_resolved_and_literals_are_not(
     (only,) = group.lb_endpoints
     assert only.endpoint is not None
     assert only.endpoint.address == address(SocketAddress(host, 80))
+
+
+@pytest.mark.parametrize(
+    ("keys", "apart"),
+    [
+        ({}, True),
+        ({"url": "http://10.0.0.7"}, True),
+        ({"url": "http://agents.example"}, False),
+        ({"url": "https://10.0.0.7"}, False),
+    ],
+)
+def test_hosts_that_envoy_need_not_resolve_come_and_go_without_their_cluster(
+    make_topology: Make, keys: dict[str, Any], apart: bool
+) -> None:
+    folder = Folder("/run/envoy", dynamic=True)
+    agent = {"id": "weather", "url": "http://127.0.0.1:80", **keys}
+    topology = make_topology(agent, folder=folder)
+    made = upstream_cluster(topology.upstreams[0], folder)
+    assert made.type is not None
+    assert (made.type.name == "EDS") == has_endpoints(topology.upstreams[0], folder) == apart
+    assert (made.load_assignment is None) == (made.eds_cluster_config is not None) == apart
+    fixed = Folder("/etc/envoy", dynamic=False)
+    assert not has_endpoints(topology.upstreams[0], fixed)
+
+
+@pytest.mark.parametrize("check", [None, {"path": "/healthz"}])
+def test_a_host_that_was_taken_away_gets_nothing_however_healthy(
+    make_cluster: Cluster, check: dict[str, str] | None
+) -> None:
+    assert make_cluster(health_check=check).ignore_health_on_host_removal is (check is not None)
 
 
 def test_breakers_are_the_configurations(make_cluster: Cluster) -> None:
