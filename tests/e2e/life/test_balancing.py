@@ -162,7 +162,7 @@ async def test_hosts_are_changed_under_load(
 ) -> None:
     asked = load("moved")
     await asked.until_all_from("a", "b")
-    async with asked.going_on() as replies:
+    async with asked.going_on(at_once=5) as replies:
         for hosts in ("bc", "ca", "ab"):
             await reload(yaml(moved=hosts))
             since = time.monotonic()
