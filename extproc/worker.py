@@ -1,8 +1,9 @@
 """One worker process: `python -m extproc.worker`, started by the supervisor only.
 
 It serves the snapshot of the configuration that it is given, and later ones as `control` is told.
-It writes a JSON line when it is ready and one when it stops. SIGTERM gives those who send requests
-notice; at the end of its standard input (the supervisor or the gateway is gone) it stops at once.
+It writes a JSON line when it is ready and one when it was told to stop. After SIGTERM it serves on
+until its standard input ends, as its successor serves then, and gives those who send requests
+notice. Without SIGTERM the supervisor or the gateway is gone: it stops at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 
@@ -36,6 +37,9 @@ from extproc.telemetry.metrics import Metrics
 from extproc.telemetry.recorders import Recorders
 
 log = logging.getLogger(__name__)
+
+_SUCCEEDED_WITHIN: Final = 30.0
+"""Seconds that one serves on after SIGTERM while no successor is ready."""
 
 
 def main() -> int:
@@ -78,6 +82,7 @@ async def _serve(options: argparse.Namespace) -> int:
         _say({"generation": options.generation})
         await stop.wait()
         _say({"stopping": True})
+        await stop.relieved(_SUCCEEDED_WITHIN)
         await server.drain(stop.notice, options.drain_time)
     return 0
 
@@ -116,20 +121,28 @@ class _Stop:
     def __init__(self, notice: float) -> None:
         self.notice = notice
         self._told = asyncio.Event()
+        self._relieved = asyncio.Event()
 
     def after_notice(self) -> None:
-        """Stop when whoever sends requests has had time to notice."""
+        """Stop when there is a successor, and whoever sends requests has had time to notice."""
         self._told.set()
 
     def at_once(self) -> None:
-        """Stop: nobody sends requests any more."""
+        """Stop: there is a successor, or nobody who sends requests any more."""
         if not self._told.is_set():
             self.notice = 0.0
         self._told.set()
+        self._relieved.set()
 
     async def wait(self) -> None:
         """Return when it was told."""
         await self._told.wait()
+
+    async def relieved(self, within: float) -> None:
+        """Return when there is a successor, or will be none."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._relieved.wait()
 
 
 class _EndOfInput(asyncio.Protocol):

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _BACKOFF: Final = (0.0, 0.2, 0.5, 1.0)
 """Seconds before a replacement starts, by deaths in a row: a worker is back within 2 s."""
+_FOUND_WITHIN: Final = 1.0
+"""Seconds until whoever sends requests has found a successor that is ready."""
 _HEALTHY_AFTER: Final = 10.0
 """Seconds a process must have run for its death to count as the first again."""
 
@@ -31,7 +34,8 @@ class Command:
     what it has to say when it is ready, and `{"stopping": true}` when somebody told it to stop. It
     ends when its input does, as it must when the supervisor is gone, and is told so to stop unless
     `by_signal`. One that others told to stop is replaced when it has ended; with `overlapping` at
-    once, though never beside the one before it. `environ` is added to ours.
+    once, though never beside the one before it, and its input ends when its successor is ready.
+    `environ` is added to ours.
     """
 
     name: str
@@ -66,6 +70,11 @@ class Child:
     def pid(self) -> int | None:
         """The process id while it runs."""
         return self._current.pid if self._current is not None else None
+
+    @property
+    def is_leaving(self) -> bool:
+        """True while one runs that others told to stop, and which serves until it has ended."""
+        return self._leaving is not None or self.status is Status.STOPPING
 
     async def run(self) -> None:
         """Start, and start again whenever it dies, until `stop`.
@@ -135,6 +144,8 @@ class Child:
                 if not word.get("stopping"):
                     self.ready = word
                     self.mark_ready()
+                    if self._leaving is not None:
+                        ends.create_task(_relieve(self._leaving))
                     continue
                 process.status = Status.STOPPING
                 if self._command.overlapping and not self._told_to_stop:
@@ -142,6 +153,7 @@ class Child:
                         await self._leaving.wait()
                     self._leaving = process
                     return None
+                process.ask_to_end(by_signal=False)
             code = await process.wait()
             return None if process.status is Status.STOPPING and not code else code
         finally:
@@ -161,3 +173,11 @@ class Child:
                 self._leaving = None
             if self._on_death is not None:
                 self._on_death(process.pid)
+
+
+async def _relieve(process: Process) -> None:
+    """Let it end, now that its successor serves."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FOUND_WITHIN):
+            await process.wait()
+    process.ask_to_end(by_signal=False)

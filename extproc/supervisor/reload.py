@@ -100,6 +100,9 @@ class Reloader:
 
     async def _take_over(self, loaded: Loaded, number: int) -> None:
         stack, config = self._stack, loaded.config
+        while stack.is_leaving:  # noqa: ASYNC110 - processes send no events
+            # One of the workers decides by what is in force now for as long as it serves.
+            await asyncio.sleep(_POLL)
         path = stack.settings.folder / f"outerloop-{number}.yaml"
         path.write_text(loaded.text, encoding="utf-8")
         snapshot = Snapshot(number, path)
@@ -161,7 +164,8 @@ class Reloader:
 
     async def _all_decide_by(self, snapshot: Snapshot) -> bool:
         """Tell whether nothing older is in use. A worker that just started may be behind."""
-        if any(worker.status is not Status.READY for worker in self._stack.workers):
+        workers = self._stack.workers
+        if self._stack.is_leaving or any(each.status is not Status.READY for each in workers):
             return False
         for socket in self._stack.serving():
             try:

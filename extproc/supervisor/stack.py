@@ -123,6 +123,11 @@ class Stack:
         envoy = self.envoy is None or self.envoy.status is Status.READY
         return envoy and any(worker.status is Status.READY for worker in self.workers)
 
+    @property
+    def is_leaving(self) -> bool:
+        """True while one of the workers that others told to stop has not ended."""
+        return any(worker.is_leaving for worker in self.workers)
+
     def serving(self) -> Iterator[Path]:
         """Yield the control sockets of the workers that serve."""
         for worker, socket in zip(self.workers, self.settings.controls, strict=True):

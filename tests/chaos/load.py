@@ -47,8 +47,6 @@ BOTH = Request("both", share=2)
 DECIDED = Request("", "Find me a hotel room for two nights in Oslo.", share=5)
 MODELS = Request("models")
 KINDS: Final = (LEFT, RIGHT, BOTH, DECIDED, MODELS)
-# Earlier agents of a plan are called by the worker: with it such a request dies.
-SIMPLE: Final = (LEFT, RIGHT, DECIDED, MODELS)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.chaos.conftest import Admin, replace
-from tests.chaos.load import SIMPLE, Load, say
+from tests.chaos.load import Load, say
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
@@ -28,7 +28,7 @@ async def test_kill_9_of_a_worker_fails_at_most_one_request_in_2000(
     stack = up("--workers", "3")
     admin = Admin(stack.admin, http)
     chance = random.Random(9)
-    async with Load(stack.url, kinds=SIMPLE) as load:
+    async with Load(stack.url) as load:
         seconds = [
             await replace(admin, chance.randrange(3), signal.SIGKILL, WITHIN) for _ in range(KILLS)
         ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +24,17 @@ if TYPE_CHECKING:
 CHAT = "/v1/chat/completions"
 BODY = {"model": "hotel_agent", "messages": [{"role": "user", "content": "hello"}]}
 DEADLINE = 30.0
+TWO_STEPS = """
+version: v1
+agents: [{{id: first, url: "{weather_agent}"}}, {{id: last, url: "{hotel_agent}"}}]
+listeners:
+  - name: l
+    port: 0
+    decision_timeout: 1s
+    agents: [{{id: first}}, {{id: last}}]
+    rules: [{{agents: [first, last]}}]
+"""
+SAID = json.dumps(json.dumps({"choices": [{"message": {"role": "assistant", "content": "hi"}}]}))
 
 
 def eventually(condition: Callable[[], object]) -> bool:
@@ -103,6 +116,56 @@ def test_several_workers_share_the_work(
     os.kill(workers[0]["pid"], signal.SIGKILL)
     assert all(serves(http, stack) for _ in range(20))
     assert eventually(lambda: stack.ready()["workers"][0]["status"] == "ready")
+
+
+@pytest.fixture
+def two_steps(run_stack: Callable[..., Stack], echo_agents: dict[str, EchoAgent]) -> Stack:
+    urls = {name: agent.url for name, agent in echo_agents.items()}
+    return run_stack(TWO_STEPS.format(**urls), "--workers", "2")
+
+
+def test_what_a_dying_worker_was_deciding_is_decided_by_another(
+    http: httpx.Client, two_steps: Stack, echo_agents: dict[str, EchoAgent]
+) -> None:
+    first = echo_agents["weather_agent"]
+    first.forget()
+    ids = [f"again-{number}" for number in range(16)]
+    said = {"x-test-at": "weather_agent", "x-test-hold": "now", "x-test-body": SAID}
+
+    def ask(name: str) -> httpx.Response:
+        return http.post(two_steps.url + CHAT, json=BODY, headers={"x-request-id": name, **said})
+
+    with ThreadPoolExecutor(len(ids)) as pool:
+        answers = [pool.submit(ask, name) for name in ids]
+        assert eventually(lambda: len(first.requests()) == len(ids))
+        os.kill(two_steps.ready()["workers"][0]["pid"], signal.SIGKILL)
+        # Some were asked for again, but not those of the worker that lives.
+        assert eventually(lambda: len(first.requests()) > len(ids))
+        assert eventually(lambda: _release(first) and all(each.done() for each in answers))
+    assert [each.result().status_code for each in answers] == [200] * len(ids)
+    assert len(first.requests()) < 2 * len(ids)
+
+
+def _release(agent: EchoAgent) -> bool:
+    for name in agent.running():
+        with suppress(urllib.error.HTTPError):
+            agent.release(name)
+    return True
+
+
+def test_a_worker_that_stands_still_fails_nobody(http: httpx.Client, two_steps: Stack) -> None:
+    still = two_steps.ready()["workers"][0]["pid"]
+    os.kill(still, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            headers = {"x-test-at": "weather_agent", "x-test-body": SAID}
+            tasks = [
+                pool.submit(http.post, two_steps.url + CHAT, json=BODY, headers=headers)
+                for _ in range(16)
+            ]
+        assert [task.result().status_code for task in tasks] == [200] * 16
+    finally:
+        os.kill(still, signal.SIGCONT)
 
 
 def test_a_worker_that_dies_is_replaced(http: httpx.Client, stack: Stack) -> None:

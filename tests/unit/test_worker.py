@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -91,7 +92,13 @@ def test_sigterm_gives_those_who_send_requests_notice(
     next_word(worker)
     worker.send_signal(signal.SIGTERM)
     assert next_word(worker) == {"stopping": True}
-    assert health(tmp_path) == health_pb2.HealthCheckResponse.NOT_SERVING
+    # Until it has a successor.
+    assert health(tmp_path) == health_pb2.HealthCheckResponse.SERVING
+    end_input(worker)
+    deadline = time.monotonic() + 20
+    while health(tmp_path) != health_pb2.HealthCheckResponse.NOT_SERVING:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert worker.poll() is None
 
 
@@ -99,6 +106,7 @@ def test_it_drains_on_sigterm(start: Callable[..., Worker]) -> None:
     worker = start()
     next_word(worker)
     worker.send_signal(signal.SIGTERM)
+    end_input(worker)
     assert worker.wait(60) == 0
 
 

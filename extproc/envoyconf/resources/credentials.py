@@ -13,13 +13,13 @@ from envoy_data_plane.envoy.extensions.common.matching import v3 as matching
 from envoy_data_plane.envoy.extensions.filters.http.composite import v3 as composite
 from envoy_data_plane.envoy.extensions.filters.http.credential_injector import v3 as injector
 from envoy_data_plane.envoy.extensions.http.injected_credentials.generic import v3 as generic
-from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
 from envoy_data_plane.xds.core import v3 as xds_core
 from envoy_data_plane.xds.type.matcher import v3 as xds
 
 from extproc import names
 from extproc.envoyconf.files import Folder, bearer_secret, header_secret, key_secret
+from extproc.envoyconf.resources.matchers import on_header
 from extproc.envoyconf.resources.sources import secret_source
 from extproc.envoyconf.upstreams import UpstreamCluster
 
@@ -39,31 +39,12 @@ def credential_filters(cluster: UpstreamCluster, folder: Folder) -> Iterator[tup
 def _access_key(agent: str, folder: Folder) -> Any:
     key = _inject(folder, key_secret(agent), "x-api-key")
     bearer = _inject(folder, bearer_secret(agent), "authorization")
-    by_path = xds.MatcherMatcherListPredicateSinglePredicate(
-        input=xds_core.TypedExtensionConfig(
-            name="path",
-            typed_config=Any.pack(matcher.HttpRequestHeaderMatchInput(header_name=":path")),
-        ),
-        value_match=xds.StringMatcher(
-            safe_regex=xds.RegexMatcher(google_re2=xds.RegexMatcherGoogleRe2(), regex=_MESSAGES)
-        ),
-    )
     return Any.pack(
         matching.ExtensionWithMatcher(
             extension_config=core.TypedExtensionConfig(
                 name="envoy.filters.http.composite", typed_config=Any.pack(composite.Composite())
             ),
-            xds_matcher=xds.Matcher(
-                matcher_list=xds.MatcherMatcherList(
-                    matchers=[
-                        xds.MatcherMatcherListFieldMatcher(
-                            predicate=xds.MatcherMatcherListPredicate(single_predicate=by_path),
-                            on_match=_then(key),
-                        )
-                    ]
-                ),
-                on_no_match=_then(bearer),
-            ),
+            xds_matcher=on_header(":path", _MESSAGES, then=_then(key), otherwise=_then(bearer)),
         )
     )
 

@@ -7,12 +7,17 @@ from typing import Final
 
 from envoy_data_plane.envoy.config.common.mutation_rules import v3 as rules
 from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.extensions.common.matching import v3 as matching
+from envoy_data_plane.envoy.extensions.filters.common.matcher.action import v3 as action
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 from envoy_data_plane.envoy.type import v3 as http_type
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
 from envoy_data_plane.google.protobuf import Any
+from envoy_data_plane.xds.core import v3 as xds_core
+from envoy_data_plane.xds.type.matcher import v3 as xds
 
 from extproc import names
+from extproc.envoyconf.resources.matchers import on_header
 from extproc.envoyconf.resources.retries import processor_retries
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
 from extproc.plan import LONGEST_WAIT
@@ -144,11 +149,43 @@ def _allowing(headers: tuple[str, ...]) -> rules.HeaderMutationRules:
 
 
 def external_processor(listener: AgentListener) -> Any:
-    """Return the filter for `listener`: whole requests go to the processor, answers do not."""
+    """Return the filter for `listener`: whole requests go to the processor, answers do not.
+
+    What it could not decide is the next one's, `decided_by_another_worker`.
+    """
+    return _deciding(listener, failure_mode_allow=True)
+
+
+def decided_by_another_worker(listener: AgentListener) -> Any:
+    """Return the filter that asks once more about what is undecided, and lets nothing else pass.
+
+    Envoy's own retry ends with the first message that a worker answers; its second one decides.
+    """
+    return Any.pack(
+        matching.ExtensionWithMatcher(
+            extension_config=core.TypedExtensionConfig(
+                name="envoy.filters.http.ext_proc",
+                typed_config=_deciding(listener, failure_mode_allow=False),
+            ),
+            # No client can send it: the early mutation takes it away.
+            xds_matcher=on_header(names.HEADER_AGENT, ".+", then=_skip(), otherwise=None),
+        )
+    )
+
+
+def _skip() -> xds.MatcherOnMatch:
+    return xds.MatcherOnMatch(
+        action=xds_core.TypedExtensionConfig(
+            name="decided", typed_config=Any.pack(action.SkipFilter())
+        )
+    )
+
+
+def _deciding(listener: AgentListener, *, failure_mode_allow: bool) -> Any:
     return Any.pack(
         ext_proc.ExternalProcessor(
             grpc_service=_service(),
-            failure_mode_allow=False,
+            failure_mode_allow=failure_mode_allow,
             status_on_error=http_type.HttpStatus(code=http_type.StatusCode.ServiceUnavailable),
             processing_mode=_PHASES,
             message_timeout=listener.message_timeout,

@@ -22,6 +22,7 @@ from extproc.envoyconf.resources.decompressors import decompressors
 from extproc.envoyconf.resources.ext_proc import (
     answer_processor,
     answers_enabled,
+    decided_by_another_worker,
     external_processor,
     failure_mode_allowed,
 )
@@ -31,8 +32,14 @@ from extproc.envoyconf.topology import AgentListener, Topology
 BUFFER: Final = "envoy.filters.http.buffer"
 """Name by which a route switches the buffer filter off."""
 
+DECIDED: Final = "outerloop.decide"
+"""Name of the filter that asks the processor."""
+
 PROCESSOR: Final = "envoy.filters.http.ext_proc"
-"""Name by which a route lets pass what the processor cannot be asked about."""
+"""Name by which a route lets pass what the processor cannot be asked about.
+
+It is the filter that asks again, and the only one of the two without which nothing passes.
+"""
 
 ANSWERS: Final = "outerloop.answers"
 """Name by which an agent's route switches the filters of answers on."""
@@ -57,7 +64,9 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         # Before the processor: slow uploads wait here, and the whole body is bounded once.
         (BUFFER, body_buffer(topology.limits.max_request_bytes)),
         # Decides, and has the route chosen again.
-        (PROCESSOR, external_processor(listener)),
+        (DECIDED, external_processor(listener)),
+        # A worker that dies takes with it what it was deciding.
+        (PROCESSOR, decided_by_another_worker(listener)),
         # Behind the decision, as it does what the agent's route says; answers pass it first.
         (ANSWERS, answer_processor()),
         # Last by Envoy's rule.

@@ -13,6 +13,7 @@ from envoy_data_plane.google.protobuf import Any
 from extproc import names
 from extproc.apis.errors import error_body
 from extproc.envoyconf.resources.headers import header_option
+from extproc.envoyconf.resources.http_filters import DECIDED
 from extproc.errors import GATEWAY_ERRORS, GatewayError, Reject
 
 _DETAILS: Final = "response.code_details"
@@ -32,6 +33,13 @@ _TIMEOUTS: Final = _one_of(
     "upstream_response_timeout",
     "upstream_per_try_timeout",
 )
+_UNDECIDED: Final = f"{_DETAILS}.startsWith('ext_proc_error')"
+# gRPC's DEADLINE_EXCEEDED, where the filter notes how its calls ended.
+_FIRST_TIMED_OUT: Final = " || ".join(
+    f"filter_state['{DECIDED}'].{call} == 4"
+    for call in ("request_header_call_status", "request_body_last_call_status")
+)
+_TIMED_OUT: Final = f"{_DETAILS}.contains('per-message_timeout') || {_FIRST_TIMED_OUT}"
 _MALFORMED: Final = (
     f"{_DETAILS}.startsWith('http1.')",
     f"{_DETAILS}.startsWith('http2.')",
@@ -48,8 +56,9 @@ _HEADERS_TOO_LARGE: Final = (
 # CEL over Envoy's reason for an answer; the first that holds counts. The processor's own answers
 # give other reasons, hold nowhere, and so pass as they are.
 _CAUSES: Final = (
-    ("decision_timeout", _one_of("ext_proc_error_per-message_timeout_exceeded")),
-    ("processor_unavailable", f"{_DETAILS}.startsWith('ext_proc_error')"),
+    # Also where one worker took too long and then there was no other.
+    ("decision_timeout", f"{_UNDECIDED} && ({_TIMED_OUT})"),
+    ("processor_unavailable", _UNDECIDED),
     ("request_too_large", _one_of("request_payload_too_large")),
     ("no_route", _one_of("direct_response", "route_not_found", "cluster_not_found")),
     ("no_healthy_upstream", _one_of("no_healthy_upstream")),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
+from envoy_data_plane.google.protobuf import Any
+from envoy_data_plane.xds.core import v3 as xds_core
+from envoy_data_plane.xds.type.matcher import v3 as xds
 
 
 def header_is(name: str, value: str) -> route.HeaderMatcher:
@@ -14,3 +17,22 @@ def header_is(name: str, value: str) -> route.HeaderMatcher:
 def matching(expression: str) -> matcher.StringMatcher:
     """Match a text that the RE2 `expression` matches as a whole."""
     return matcher.StringMatcher(safe_regex=matcher.RegexMatcher(regex=expression))
+
+
+def on_header(
+    name: str, expression: str, then: xds.MatcherOnMatch, otherwise: xds.MatcherOnMatch | None
+) -> xds.Matcher:
+    """Choose by whether the RE2 `expression` matches the whole of a request's header `name`."""
+    header = xds.MatcherMatcherListPredicateSinglePredicate(
+        input=xds_core.TypedExtensionConfig(
+            name="header",
+            typed_config=Any.pack(matcher.HttpRequestHeaderMatchInput(header_name=name)),
+        ),
+        value_match=xds.StringMatcher(
+            safe_regex=xds.RegexMatcher(google_re2=xds.RegexMatcherGoogleRe2(), regex=expression)
+        ),
+    )
+    first = xds.MatcherMatcherListFieldMatcher(
+        predicate=xds.MatcherMatcherListPredicate(single_predicate=header), on_match=then
+    )
+    return xds.Matcher(matcher_list=xds.MatcherMatcherList(matchers=[first]), on_no_match=otherwise)

@@ -30,6 +30,7 @@ say(turn=int(sys.argv[1]))
 sys.stdin.read()
 """
 """Told to stop, it says so and serves on: until its input ends, or as long as it takes."""
+LASTING = "while True: signal.pause()\n"
 
 
 def command(code: str, **changes: Any) -> Command:
@@ -43,7 +44,9 @@ def child(code: str, **changes: Any) -> Child:
 class Leaving(Child):
     """Keeps `LEAVING` running, and remembers which turns were started and which have ended."""
 
-    def __init__(self, *, overlapping: bool) -> None:
+    def __init__(self, *, overlapping: bool, lasting: bool = False) -> None:
+        self.lasting = lasting
+        """Whether the first one runs when its input has ended, too."""
         self.turns: list[int] = []
         self.ended: list[int] = []
         made = Command("worker 0", self._argv, True, by_signal=False, overlapping=overlapping)
@@ -51,7 +54,8 @@ class Leaving(Child):
 
     def _argv(self, turn: int) -> Sequence[str]:
         self.turns.append(turn)
-        return (sys.executable, "-c", LEAVING, str(turn))
+        lasts = self.lasting and turn == 0
+        return (sys.executable, "-c", LEAVING + LASTING * lasts, str(turn))
 
     async def told(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Tell the process to stop that runs, as somebody else would; return its id."""
@@ -166,6 +170,30 @@ async def test_a_run_that_is_cancelled_leaves_nothing_behind() -> None:
 class TestSuccession:
     """A process that was told to stop by somebody else is replaced."""
 
+    @pytest.fixture(autouse=True)
+    def never_relieved(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("extproc.supervisor.child._FOUND_WITHIN", 60.0)
+
+    async def test_it_ends_when_its_successor_was_found(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("extproc.supervisor.child._FOUND_WITHIN", 0.1)
+        process = Leaving(overlapping=True)
+        async with running(process):
+            assert not process.is_leaving
+            first = await process.told()
+            await until(lambda: process.is_leaving)
+            await until(lambda: process.ended == [first])
+            assert process.ready == {"turn": 1}
+            assert not process.is_leaving
+
+    async def test_with_one_address_it_waits_for_nobody(self) -> None:
+        process = Leaving(overlapping=False)
+        async with running(process):
+            first = await process.told()
+            await until(lambda: process.ready == {"turn": 1})
+            assert process.ended == [first]
+
     async def test_with_two_addresses_the_successor_serves_before_it_has_ended(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -199,7 +227,7 @@ class TestSuccession:
     async def test_with_one_address_the_successor_starts_when_it_has_ended(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        process = Leaving(overlapping=False)
+        process = Leaving(overlapping=False, lasting=True)
         async with running(process):
             first = await process.told()
             await until(lambda: process.status is Status.STOPPING)
@@ -213,7 +241,7 @@ class TestSuccession:
     async def test_one_that_fails_after_it_was_told_has_died(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        process = Leaving(overlapping=False)
+        process = Leaving(overlapping=False, lasting=True)
         async with running(process):
             first = await process.told()
             await until(lambda: process.status is Status.STOPPING)

@@ -30,6 +30,11 @@ class Worker(Child):
     def __init__(self) -> None:
         super().__init__(Command("worker", lambda _: ()))
         self.stands = Status.READY
+        self.leaves = False
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.leaves
 
     @property
     def status(self) -> Status:
@@ -158,6 +163,19 @@ class TestTakingOver:
         )
         await running.reloader().reload()
         assert seen == [(1, 2), (1, 2)]
+
+    async def test_it_waits_for_a_worker_that_leaves_and_cannot_be_told(
+        self, running: Running
+    ) -> None:
+        running.write("b")
+        running.workers[0].leaves = True
+        reload = asyncio.ensure_future(running.reloader().reload())
+        await asyncio.wait([reload], timeout=0.1)
+        assert not reload.done()
+        assert running.generations == [1, 1]
+        running.workers[0].leaves = False
+        await reload
+        assert running.generations == [2, 2]
 
     async def test_workers_that_start_from_then_on_start_with_it(self, running: Running) -> None:
         running.write("b")
@@ -362,6 +380,12 @@ class TestSettling:
         async with kept_running(reloader):
             running.workers[0].stands = Status.READY
             await running.gateway.settling.wait()
+
+    async def test_it_waits_for_a_worker_that_leaves(self, running: Running) -> None:
+        running.workers[0].leaves = True
+        assert not await running.reloader()._all_decide_by(running.stack.snapshot)
+        running.workers[0].leaves = False
+        assert await running.reloader()._all_decide_by(running.stack.snapshot)
 
     async def test_old_snapshots_go(self, running: Running, tmp_path: Path) -> None:
         reloader = running.reloader()

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from envoy_data_plane.envoy.extensions.common.matching import v3 as matching
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 
+from extproc import names
 from extproc.envoyconf.resources.ext_proc import (
     answer_processor,
     answers_enabled,
+    decided_by_another_worker,
     external_processor,
 )
 from extproc.envoyconf.topology import Topology
@@ -38,10 +42,35 @@ def test_the_whole_request_is_sent_and_nothing_of_the_response(
     assert mode.response_trailer_mode.name == "SKIP"
 
 
-def test_without_the_processor_nothing_passes(config: ext_proc.ExternalProcessor) -> None:
-    assert not config.failure_mode_allow
-    assert config.status_on_error is not None
-    assert config.status_on_error.code == 503
+def test_what_no_worker_decides_does_not_pass(
+    make_topology: Callable[..., Topology], config: ext_proc.ExternalProcessor
+) -> None:
+    (listener,) = make_topology(listener={"decision_timeout": "7s"}).listeners
+    again = decided_by_another_worker(listener).unpack()
+    assert isinstance(again, matching.ExtensionWithMatcher)
+    assert again.extension_config is not None
+    assert again.extension_config.typed_config is not None
+    asked = again.extension_config.typed_config.unpack()
+    assert isinstance(asked, ext_proc.ExternalProcessor)
+    assert asked.status_on_error is not None
+    assert asked.status_on_error.code == 503
+    assert (config.failure_mode_allow, asked.failure_mode_allow) == (True, False)
+    # They are alike but for that.
+    assert replace(asked, failure_mode_allow=True).to_dict() == config.to_dict()
+
+
+def test_only_what_the_processor_decided_is_not_asked_about_again(
+    make_topology: Callable[..., Topology],
+) -> None:
+    (listener,) = make_topology().listeners
+    again = decided_by_another_worker(listener).unpack()
+    assert isinstance(again, matching.ExtensionWithMatcher)
+    assert again.xds_matcher is not None
+    assert again.xds_matcher.on_no_match is None
+    rendered = str(again.xds_matcher.to_dict())
+    assert names.HEADER_AGENT in rendered
+    assert "SkipFilter" in rendered
+    assert re.match(names.SPOOFED_HEADERS, names.HEADER_AGENT)
 
 
 def test_the_processor_may_set_its_own_headers_and_no_others(

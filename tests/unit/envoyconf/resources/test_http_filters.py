@@ -26,6 +26,7 @@ def test_the_order_of_the_filters(make_topology: Make) -> None:
         "set_filter_state",
         "health_check",
         "buffer",
+        "outerloop.decide",
         "ext_proc",
         "outerloop.answers",
         "router",
