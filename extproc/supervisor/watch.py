@@ -10,7 +10,7 @@ from typing import Final
 _POLL: Final = 0.5
 """Seconds. Asking for the state of a few files works on every file system, notifications do not."""
 
-_State = tuple[tuple[int, int, int] | None, ...]
+_State = tuple[int, int, int] | None
 
 
 class Watch:
@@ -19,28 +19,32 @@ class Watch:
     def __init__(self, paths: Callable[[], Iterable[Path]], poll: float = _POLL) -> None:
         self._paths = paths
         self._poll = poll
-        self._seen = self._state()
+        self._seen = self._states()
 
     def seen(self) -> None:
         """Take the files as they are now for known."""
-        self._seen = self._state()
+        self._seen = self._states()
 
     async def changed(self) -> None:
-        """Return when a file is another than at the last time, and no longer being written."""
-        before = self._seen
+        """Return when a file is another than at the last time, and no longer being written.
+
+        One that was not watched until now is known.
+        """
+        before = self._states()
+        self._seen = before | {path: self._seen[path] for path in before.keys() & self._seen}
         while True:
             await asyncio.sleep(self._poll)
-            now = self._state()
+            now = self._states()
             if now == before != self._seen:
                 self._seen = now
                 return
             before = now
 
-    def _state(self) -> _State:
-        return tuple(map(_of, self._paths()))
+    def _states(self) -> dict[Path, _State]:
+        return {path: _of(path) for path in self._paths()}
 
 
-def _of(path: Path) -> tuple[int, int, int] | None:
+def _of(path: Path) -> _State:
     try:
         status = path.stat()
     except OSError:

@@ -134,7 +134,6 @@ async def test_what_was_changed_and_changed_back_in_between_is_as_it_was(file: P
     assert not await notices(watch, polled)
 
 
-@pytest.mark.xfail(reason="one more reload follows a reload that brings files along", strict=True)
 async def test_a_file_that_is_watched_from_now_on_has_not_changed(
     file: Path, tmp_path: Path
 ) -> None:
