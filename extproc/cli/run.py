@@ -28,7 +28,7 @@ from extproc.logs import configure
 from extproc.supervisor.addresses import following, require_free
 from extproc.supervisor.admin import AdminServer
 from extproc.supervisor.child import Child, Command
-from extproc.supervisor.discovery import Discovery
+from extproc.supervisor.discovery import Discovery, Rejected
 from extproc.supervisor.envoy import EnvoyAdmin, command, find_binary
 from extproc.supervisor.errors import StartError
 from extproc.supervisor.gateway import Gateway
@@ -220,6 +220,7 @@ class _Running:
         )
 
         async def when_ready() -> None:
+            await self._confirm()
             click.echo(f"outerloop {version('outerloop-extproc')} is ready")
             await announce()
             _say_agents(config)
@@ -236,6 +237,15 @@ class _Running:
                 self.told.stop.set()
 
         await self.stack.run(self.told.stop, when_ready)
+
+    async def _confirm(self) -> None:
+        """Raise `StartError` where Envoy serves, but not all that it was told to."""
+        if self.gateway is None:
+            return
+        try:
+            await self.gateway.confirm()
+        except (Rejected, OSError) as error:
+            raise StartError(str(error)) from error
 
 
 def _first_snapshot(folder: Path, loaded: Loaded) -> Snapshot:

@@ -12,6 +12,8 @@ from typing import Final
 CLUSTERS: Final = "clusters.json"
 LISTENERS: Final = "listeners.json"
 
+_PRIVATE: Final = "secret-"
+
 EGRESS: Final = "outerloop.egress"
 """The listener for the processor's own calls: no name that a configuration can have."""
 
@@ -82,9 +84,14 @@ def cluster_of(endpoints: str) -> str | None:
     return cluster.replace(".", "/")
 
 
+def is_told(name: str) -> bool:
+    """Tell whether Envoy tells the version of the file by this name that it has in force."""
+    return not name.startswith(_PRIVATE)
+
+
 def secret_file(secret: str) -> str:
     """Return the name of the file with a secret."""
-    return f"secret-{secret}.json"
+    return f"{_PRIVATE}{secret}.json"
 
 
 def key_secret(agent: str) -> str:

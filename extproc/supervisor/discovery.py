@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from extproc.envoyconf.files import CLUSTERS, LISTENERS, File, Files
+from extproc.envoyconf.files import CLUSTERS, LISTENERS, File, Files, is_told
 from extproc.supervisor.envoy import EnvoyAdmin
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,14 @@ class Discovery:
         changing = {**files.secrets, **files.endpoints, **files.routes}
         for name, file in {**changing, **named}.items():
             self._write(name, file)
+
+    async def confirm(self) -> None:
+        """Return when the Envoy that started has in force what was written for it.
+
+        Raises `Rejected` and OSError.
+        """
+        told = {name: file.version for name, file in self._written.items() if is_told(name)}
+        await self._confirm(told, 0)
 
     async def apply(self, files: Files) -> None:
         """Bring `files` in force.
@@ -81,21 +89,25 @@ class Discovery:
         refusals = await self._admin.refused_updates(changed)
         for name in changed:
             self._write(name, files[name])
-        names = ", ".join(changed)
-        try:
-            async with asyncio.timeout(_IN_FORCE_WITHIN):
-                while not await self._admin.in_force(changed):
-                    if await self._admin.refused_updates(changed) > refusals:
-                        raise Rejected(f"Envoy refused {names}: its log says why")
-                    await asyncio.sleep(_POLL)
-        except TimeoutError:
-            raise Rejected(f"Envoy did not take {names} in time") from None
+        await self._confirm(changed, refusals)
         try:
             async with asyncio.timeout(_WARM_WITHIN):
                 while await self._admin.is_warming():  # noqa: ASYNC110 - Envoy sends no events
                     await asyncio.sleep(_POLL)
         except TimeoutError:
-            log.warning("not all hosts in %s are resolved and checked yet", names)
+            log.warning("not all hosts in %s are resolved and checked yet", ", ".join(changed))
+
+    async def _confirm(self, versions: Mapping[str, str], refusals: int) -> None:
+        """Return when these are in force; more than so many `refusals` are one of them."""
+        names = ", ".join(versions)
+        try:
+            async with asyncio.timeout(_IN_FORCE_WITHIN):
+                while not await self._admin.in_force(versions):
+                    if await self._admin.refused_updates(versions) > refusals:
+                        raise Rejected(f"Envoy refused {names}: its log says why")
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            raise Rejected(f"Envoy did not take {names} in time") from None
 
     def _changed(self, files: Mapping[str, File]) -> list[str]:
         return [name for name, file in files.items() if self._written.get(name) != file]

@@ -39,6 +39,10 @@ class Gateway:
         self._discovery.begin(self._render(topology, self._secrets))
         return topology
 
+    async def confirm(self) -> None:
+        """Return when the Envoy that started runs it. Raises `Rejected` and OSError."""
+        await self._discovery.confirm()
+
     async def admit(self, config: Config) -> None:
         """Bring a configuration in force beside what requests on their way may still need.
 

@@ -24,6 +24,12 @@ def test_no_two_files_or_secrets_have_the_same_name() -> None:
     assert files.Folder("/run/x", dynamic=True) / files.CLUSTERS == "/run/x/clusters.json"
 
 
+def test_the_version_of_a_secret_is_not_told() -> None:
+    assert not files.is_told(files.secret_file("a"))
+    for name in (files.CLUSTERS, files.routes_file("a"), files.endpoints_file("agent/a", "0f")):
+        assert files.is_told(name)
+
+
 def test_a_listener_is_known_by_the_file_of_its_routes() -> None:
     for listener in ("travel", "routes-x", files.EGRESS):
         assert files.listener_of(files.routes_file(listener)) == listener

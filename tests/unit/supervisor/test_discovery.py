@@ -137,6 +137,24 @@ async def test_everything_is_there_before_envoy_starts_and_for_nobody_else(
     assert {path.stat().st_mode & 0o777 for path in envoy.folder.iterdir()} == {0o600}
 
 
+async def test_an_envoy_that_started_has_all_of_it(discovery: Discovery, envoy: FakeEnvoy) -> None:
+    await discovery.confirm()
+    assert envoy.taken.keys() == EVERYTHING - {KEY}
+
+
+@pytest.mark.parametrize("refused", [CLUSTERS, HOSTS, TRAVEL, LISTENERS])
+async def test_an_envoy_that_started_without_some_of_it_has_refused(
+    envoy: FakeEnvoy, tmp_path: Path, refused: str
+) -> None:
+    admin = EnvoyAdmin(tmp_path / "admin.sock")
+    discovery = Discovery(envoy.folder, admin)
+    envoy.refuses = {f"{refused} 1"}
+    discovery.begin(files(1))
+    with pytest.raises(Rejected, match=f"Envoy refused .*{refused}"):
+        await discovery.confirm()
+    await admin.close()
+
+
 async def test_no_route_comes_before_its_cluster_and_no_listener_before_its_routes(
     discovery: Discovery, envoy: FakeEnvoy
 ) -> None:
