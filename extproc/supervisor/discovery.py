@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +52,16 @@ class Discovery:
 
         Raises `Rejected`, and OSError where Envoy does not answer: with what was there before.
         """
+        await self._or_as_before(files, self._add(files))
+
+    async def trim(self, files: Files) -> None:
+        """Bring `files` in force, which lack what is not needed any more. Raises as `apply`."""
+        await self._or_as_before(files, self._take_away(files))
+
+    async def _or_as_before(self, files: Files, work: Awaitable[None]) -> None:
         before = dict(self._written)
         try:
-            await self._apply(files)
+            await work
         except (Rejected, OSError):
             for name in self._changed(before):
                 self._write(name, before[name])
@@ -64,7 +71,12 @@ class Discovery:
             del self._written[name]
             (self._folder / name).unlink(missing_ok=True)
 
-    async def _apply(self, files: Files) -> None:
+    async def _take_away(self, files: Files) -> None:
+        await self._bring({LISTENERS: files.listeners})
+        await self._bring(self._known(files.routes)[0])
+        await self._add(files)
+
+    async def _add(self, files: Files) -> None:
         # First of all, as clusters and listeners name them.
         self._write_changed(files.secrets)
         hosts, hosts_of_new = self._known(files.endpoints)

@@ -61,7 +61,7 @@ class Gateway:
         nothing_left = wanted == self._in_force and self._outlived <= self._secrets.keys()
         if wanted is None or nothing_left:
             return
-        await self._discovery.apply(await asyncio.to_thread(self._render, wanted, self._secrets))
+        await self._discovery.trim(await asyncio.to_thread(self._render, wanted, self._secrets))
         self._in_force, self._outlived = wanted, frozenset()
 
     def _step_to(self, config: Config) -> _Step:

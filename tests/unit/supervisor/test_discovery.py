@@ -168,6 +168,14 @@ async def test_no_route_comes_before_its_cluster_and_no_listener_before_its_rout
     assert set(contents(envoy.folder).values()) == {"2"}
 
 
+async def test_no_cluster_goes_before_its_routes_and_no_routes_before_their_listener(
+    discovery: Discovery, envoy: FakeEnvoy
+) -> None:
+    await discovery.trim(files(2, routes=(EGRESS,), endpoints=()))
+    assert [set(step) for step in envoy.steps] == [{LISTENERS}, {EGRESS}, {CLUSTERS}]
+    assert contents(envoy.folder).keys() == {CLUSTERS, LISTENERS, EGRESS, KEY}
+
+
 async def test_hosts_of_a_cluster_that_is_yet_to_come_are_there_before_it(
     discovery: Discovery, envoy: FakeEnvoy
 ) -> None:

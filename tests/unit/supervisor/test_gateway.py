@@ -62,6 +62,9 @@ class FakeDiscovery(Discovery):
     def begin(self, files: Files) -> None:
         self.begun = files
 
+    async def trim(self, files: Files) -> None:
+        await self.apply(files)
+
     async def apply(self, files: Files) -> None:
         if self.error is not None:
             error, self.error = self.error, None
