@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final
 
@@ -32,8 +33,9 @@ from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
 from extproc.http import HttpRequest, Mutations, Scalar
 from extproc.plan import LONGEST_WAIT, Decision, FilterRecord
+from extproc.request_span import NAME, of_plan, of_request
 from extproc.runtime import Listener, Runtime
-from extproc.spans import Attributes
+from extproc.spans import Span, current
 from extproc.steps import step_headers
 from extproc.stream.events import ResponseHeaders, Result, Unfinished
 
@@ -77,10 +79,26 @@ class Pipeline:
             return to_reject(error)
         return Mutations(body=document.replace("model", encode(model)).body)
 
-    async def run(self, request: HttpRequest, filters: list[FilterRecord] | None = None) -> Result:
+    def span(self, request: HttpRequest, gateway: str | None) -> AbstractContextManager[Span]:
+        """Return the span of a request: under the gateway's, which that names in the stream.
+
+        Where it has none it is under the client's, or begins a trace.
+        """
+        attributes = of_request(
+            self.listener_name(request), request.headers, self.runtime.span_headers
+        )
+        return self.runtime.tracer.span(NAME, self._parent(request, gateway), attributes, "server")
+
+    async def run(
+        self,
+        request: HttpRequest,
+        filters: list[FilterRecord] | None = None,
+        span: str | None = None,
+    ) -> Result:
         """Decide a whole request; where earlier agents are to run first, say so.
 
-        `filters` gets the records of filters as they end, also where this is cancelled.
+        `filters` gets the records of filters as they end, also where this is cancelled. `span` is
+        the `traceparent` that all is done under.
         """
         exchange: Exchange | None = None
         try:
@@ -89,13 +107,11 @@ class Pipeline:
                 return Result(listener.models)
             exchange = Exchange(
                 request,
-                self._trail(request),
+                _trail(request, span or self._parent(request, None)),
                 Budget(listener.decision_timeout),
                 filters=[] if filters is None else filters,
             )
-            with self.runtime.tracer.span("decide", exchange.trail.traceparent, {}) as span:
-                decision, conversation, exchange = await self._decide(listener, exchange)
-                span.set(_attributes(decision))
+            decision, conversation, exchange = await self._decide(listener, exchange)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return _result(to_reject(error), exchange, None)
         if len(decision.plan.agents) == 1:
@@ -128,7 +144,8 @@ class Pipeline:
         self, listener: Listener, request: HttpRequest
     ) -> tuple[Decision, Conversation]:
         """Decide a request to a listener. Raises `OuterloopError` and TimeoutError."""
-        exchange = Exchange(request, self._trail(request), Budget(listener.decision_timeout))
+        trail = _trail(request, self._parent(request, None))
+        exchange = Exchange(request, trail, Budget(listener.decision_timeout))
         decision, conversation, _ = await self._decide(listener, exchange)
         return decision, conversation
 
@@ -151,7 +168,10 @@ class Pipeline:
                 conversation = outcome.changed or conversation
                 exchange = exchange.tagged(outcome.tags)
             filtered = clock()
-            plan, cached = await listener.decider.decide(exchange.request, conversation)
+            parent = exchange.trail.traceparent
+            with self.runtime.tracer.span("decide", parent, {}) as span, current(span):
+                plan, cached = await listener.decider.decide(exchange.request, conversation)
+                span.set(of_plan(plan, cached=cached))
         elapsed = (clock() - filtered + filtering - started) * 1000
         return Decision(listener.name, plan, cached, elapsed), conversation, exchange
 
@@ -162,11 +182,11 @@ class Pipeline:
         except UnsupportedGateway:
             return ""
 
-    def _trail(self, request: HttpRequest) -> Trail:
-        parent = request.headers.get(names.HEADER_TRACEPARENT)
-        if parent is None or traceparent.trace_id(parent) is None:
-            parent = self.runtime.tracer.start()
-        return Trail(parent, passed_loops(request.headers.get(names.HEADER_HOPS)) + 1)
+    def _parent(self, request: HttpRequest, gateway: str | None) -> str:
+        for parent in (gateway, request.headers.get(names.HEADER_TRACEPARENT)):
+            if parent is not None and traceparent.trace_id(parent) is not None:
+                return parent
+        return self.runtime.tracer.start()
 
     def _admit(self, request: HttpRequest) -> Listener:
         listener = self._listener(request)
@@ -250,15 +270,8 @@ def _result(
     return Result(answer, decision, filters, metadata)
 
 
-def _attributes(decision: Decision) -> Attributes:
-    return {
-        "outerloop.listener": decision.listener,
-        "outerloop.agent": decision.agent,
-        "outerloop.plan": ",".join(decision.plan.agents),
-        "outerloop.source": decision.plan.source.value,
-        "outerloop.confidence": decision.plan.confidence,
-        "outerloop.cached": decision.cached,
-    }
+def _trail(request: HttpRequest, parent: str) -> Trail:
+    return Trail(parent, passed_loops(request.headers.get(names.HEADER_HOPS)) + 1)
 
 
 def _mutations(decision: Decision, exchange: Exchange, body: bytes | None) -> Mutations:

@@ -61,7 +61,8 @@ class Listener:
 class Runtime:
     """Listeners by name, and the limits of a request.
 
-    `models` are those that agents want in the body. `services` must be entered before the first
+    `models` are those that agents want in the body, `span_headers` the prefixes of headers that
+    spans tell. `services` must be entered before the first
     request, and left after the last.
     """
 
@@ -71,6 +72,7 @@ class Runtime:
     tracer: Tracer
     models: Mapping[str, str] = field(default_factory=dict)
     services: tuple[AbstractAsyncContextManager[object], ...] = ()
+    span_headers: tuple[str, ...] = ()
 
 
 MakeChain = Callable[[Sequence[str], str], Chain]
@@ -91,7 +93,7 @@ def build(
     something that the configuration names cannot be used.
     """
     tracer = tracer or NoTracer()
-    strategies = Strategies(config, caller)
+    strategies = Strategies(config, caller, tracer)
     filters = Filters(config, way, tracer) if way is not None else None
     chain: MakeChain = (
         filters.chain if filters is not None else lambda _ids, _agent: Chain((), tracer)
@@ -104,7 +106,8 @@ def build(
     }
     services = tuple(filters.services) if filters is not None else ()
     models = {agent.id: agent.model for agent in config.agents if agent.model is not None}
-    return Runtime(generation, listeners, config.limits, tracer, models, services)
+    prefixes = tuple(each.lower() for each in config.tracing.span_attributes.header_prefixes)
+    return Runtime(generation, listeners, config.limits, tracer, models, services, prefixes)
 
 
 def informed(

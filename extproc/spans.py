@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Final, Literal, Protocol
 
 from extproc import traceparent
 
-Attributes = Mapping[str, str | int | float | bool]
+Attributes = Mapping[str, str | int | float | bool | Sequence[str]]
+
+Kind = Literal["internal", "server", "client"]
+"""Whose work it is: ours, ours for a caller, or that of somebody whom we call."""
+
+_current: Final[ContextVar[str | None]] = ContextVar("span", default=None)
 
 
 class Span(Protocol):
@@ -35,12 +41,33 @@ class Tracer(Protocol):
         """Return the `traceparent` of a request that came without one."""
         ...
 
-    def span(self, name: str, parent: str, attributes: Attributes) -> AbstractContextManager[Span]:
+    def span(
+        self, name: str, parent: str, attributes: Attributes, kind: Kind = "internal"
+    ) -> AbstractContextManager[Span]:
         """Return a span that ends with the context."""
         ...
 
 
-class _PassedOn:
+@contextmanager
+def current(span: Span) -> Iterator[None]:
+    """Let calls in this context be made under `span` by those who know of no request."""
+    token = _current.set(span.traceparent)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_traceparent() -> str | None:
+    """Return the header of the span that calls are made under, None outside of one."""
+    return _current.get()
+
+
+class PassedOn:
+    """A span that nobody exports: it is its parent."""
+
+    __slots__ = ("traceparent",)
+
     def __init__(self, traceparent: str) -> None:
         self.traceparent = traceparent
 
@@ -58,6 +85,12 @@ class NoTracer:
         """Return the header of a trace that is not sampled."""
         return traceparent.start()
 
-    def span(self, name: str, parent: str, attributes: Attributes) -> AbstractContextManager[Span]:  # noqa: ARG002 - the Protocol's
+    def span(
+        self,
+        name: str,  # noqa: ARG002 - the Protocol's
+        parent: str,
+        attributes: Attributes,  # noqa: ARG002 - the Protocol's
+        kind: Kind = "internal",  # noqa: ARG002 - the Protocol's
+    ) -> AbstractContextManager[Span]:
         """Return a span that only knows its parent."""
-        return nullcontext(_PassedOn(parent))
+        return nullcontext(PassedOn(parent))

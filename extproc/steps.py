@@ -162,9 +162,15 @@ class _Run:
     ) -> AgentAnswer | None:
         """Return what the agent said, or None where it failed and is skipped."""
         agent = self._earlier[index]
-        attributes: Attributes = {"outerloop.agent": agent, "outerloop.step": index + 1}
+        attributes: Attributes = {
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.agent.id": agent,
+            "gen_ai.agent.name": agent,
+            "outerloop.step": f"{index + 1}/{len(self.decision.plan.agents)}",
+        }
         parent = exchange.trail.traceparent
-        with self.runner.tracer.span(f"step {agent}", parent, attributes) as span:
+        name = f"invoke_agent {agent}"
+        with self.runner.tracer.span(name, parent, attributes, "client") as span:
             started = time.perf_counter()
             call = self._call(index, conversation, exchange, span)
             status, answer = await self._ask(index, exchange, call)

@@ -17,6 +17,11 @@ def trace_id(traceparent: str | None) -> str | None:
     return match[1] if match is not None else None
 
 
+def is_sampled(traceparent: str) -> bool:
+    """Tell whether who started a trace wants its spans; the header must be valid."""
+    return bool(int(traceparent[53:55], 16) & 1)
+
+
 def start(*, sampled: bool = False) -> str:
     """Return a header that starts a trace."""
     ids = os.urandom(24).hex()

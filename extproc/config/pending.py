@@ -21,7 +21,6 @@ PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "listeners[].mode": ("enforce",),
     "observability.capture_prompts": (False,),
     "egress.url": (),
-    "tracing.span_attributes.header_prefixes": (),
 }
 
 

@@ -28,6 +28,7 @@ from extproc.envoyconf.files import Folder
 from extproc.envoyconf.trust import system_ca_file
 from extproc.envoyconf.upstreams import (
     Chain,
+    ClientTls,
     Destination,
     Hop,
     UpstreamCluster,
@@ -38,9 +39,11 @@ from extproc.envoyconf.upstreams import (
     target_destination,
 )
 from extproc.names import TAKEOVER
+from extproc.otlp import Collector, parse_collector
 from extproc.plan import LONGEST_WAIT
 
 PROCESSOR_CLUSTER: Final = "processor"
+TRACING_CLUSTER: Final = "tracing"
 
 API_ROOT: Final = "/v1/"
 """What the paths of all APIs begin with."""
@@ -108,6 +111,15 @@ class EgressListener:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Where spans go, the share (percent) of new traces, and attributes of every span."""
+
+    collector: Collector
+    sampling: float
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything Envoy runs. Listeners and clusters are in the order of the file.
 
@@ -123,6 +135,7 @@ class Topology:
     limits: Limits
     response_headers: Literal["none", "basic", "full"]
     access_log: str | None
+    tracing: Tracing | None
     folder: Folder
 
     @property
@@ -186,6 +199,7 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
     agents = {agent.id: agent for agent in config.agents}
     ca = system_ca or system_ca_file()
     egress = places.egress
+    tracing = _tracing(config)
     longest = max(each.timeout for each in config.listeners)
     called = (*targets(config).values(), *filter_targets(config).values()) if egress else ()
     return Topology(
@@ -200,14 +214,32 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
                 for cluster in _clusters(agent, agents, egress, ca)
             ),
             *(target_cluster(target, ca) for target in called),
+            *((_tracing_cluster(tracing, ca),) if tracing is not None else ()),
         ),
         processor=places.processor,
         admin=places.admin,
         limits=config.limits,
         response_headers=config.observability.response_headers,
         access_log=config.observability.access_log,
+        tracing=tracing,
         folder=places.folder,
     )
+
+
+def _tracing(config: Config) -> Tracing | None:
+    asked = config.tracing
+    if asked.otlp_endpoint is None:
+        return None
+    attributes = tuple(sorted(asked.span_attributes.static.items()))
+    return Tracing(parse_collector(asked.otlp_endpoint), asked.random_sampling, attributes)
+
+
+def _tracing_cluster(tracing: Tracing, system_ca: str) -> UpstreamCluster:
+    collector = tracing.collector
+    tls = ClientTls(system_ca) if collector.origin.tls else None
+    # gRPC is HTTP/2.
+    http2 = collector.path is None
+    return UpstreamCluster(TRACING_CLUSTER, ((collector.origin,),), tls, http2=http2)
 
 
 def _clusters(

@@ -20,6 +20,8 @@ from extproc.orchestrator.embeddings import (
     cache_folder,
 )
 from extproc.orchestrator.model import ModelStrategy
+from extproc.spans import Attributes, NoTracer, Tracer
+from extproc.traced import TracedCaller
 
 
 class Strategies:
@@ -29,11 +31,19 @@ class Strategies:
     agents; by default no longer than for a turn.
     """
 
-    def __init__(self, config: Config, caller: Caller, *, patience: float | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        caller: Caller,
+        tracer: Tracer | None = None,
+        *,
+        patience: float | None = None,
+    ) -> None:
         self._orchestrator = config.orchestrator
         self._max_bytes = config.limits.max_response_bytes
         self._targets = targets(config)
         self._caller = caller
+        self._tracer = tracer or NoTracer()
         self._patience = patience
 
     def make(self, agents: Sequence[AgentInfo]) -> tuple[Orchestrator, Orchestrator | None]:
@@ -60,7 +70,7 @@ class Strategies:
             agents,
             server,
             self._targets[MODEL],
-            self._caller,
+            self._traced("chat", server.name, MODEL),
             max_agents=self._orchestrator.max_agents,
             max_bytes=self._max_bytes,
         )
@@ -75,6 +85,18 @@ class Strategies:
             patience=self._embedder.timeout if self._patience is None else self._patience,
         )
 
+    def _traced(self, operation: str, model: str, target: str) -> Caller:
+        """Return the caller of a server, with spans as OpenTelemetry names them for models."""
+        origin = self._targets[target].origin
+        attributes: Attributes = {
+            "gen_ai.operation.name": operation,
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": model,
+            "server.address": origin.host,
+            "server.port": origin.port,
+        }
+        return TracedCaller(self._caller, self._tracer, f"{operation} {model}", attributes)
+
     @cached_property
     def _embedder(self) -> Embedder:
         """One for all listeners: they share what is known of the server."""
@@ -84,7 +106,7 @@ class Strategies:
         return Embedder(
             server,
             self._targets[EMBEDDINGS],
-            self._caller,
+            self._traced("embeddings", server.name, EMBEDDINGS),
             max_bytes=self._max_bytes,
             clock=time.monotonic,
         )

@@ -10,12 +10,14 @@ from typing import Any, Final
 import grpc.aio
 
 from extproc.errors import UnsupportedGateway
-from extproc.names import HEADER_REQUEST_ID
+from extproc.names import HEADER_REQUEST_ID, HEADER_TRACEPARENT
 from extproc.pipeline import Pipeline
 from extproc.plan import FilterRecord
 from extproc.recording import Record, Recorder, outcome_of
+from extproc.request_span import close
 from extproc.server.answers import AnswerStream, pass_on, read
 from extproc.server.wire import MalformedMessage, encode
+from extproc.spans import Span
 from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
 from extproc.stream.events import (
     BodyMode,
@@ -118,31 +120,42 @@ class _Stream:
         result: Result | None = None
         filters: list[FilterRecord] = []
         self._recorder.begin()
-        try:
-            result = await self._pipeline.run(command.request, filters)
-            following = self._machine.receive(Decided(result.answer, result.metadata))
-            if isinstance(following, Finish):
-                await self._context.write(encode(following))
-                result = await following.work.finish()
+        with self._pipeline.span(command.request, self._gateway_span()) as span:
+            try:
+                result = await self._pipeline.run(command.request, filters, span.traceparent)
                 following = self._machine.receive(Decided(result.answer, result.metadata))
-        finally:
-            self._record(command, result, filters)
+                if isinstance(following, Finish):
+                    await self._context.write(encode(following))
+                    result = await following.work.finish()
+                    following = self._machine.receive(Decided(result.answer, result.metadata))
+            finally:
+                self._record(command, result, filters, span)
         return following
 
+    def _gateway_span(self) -> str | None:
+        """Return the `traceparent` of the request as the gateway traces it, if it does."""
+        metadata = self._context.invocation_metadata() or ()
+        return next((value for name, value in metadata if name == HEADER_TRACEPARENT), None)
+
     def _record(
-        self, command: Screen | Decide, result: Result | None, filters: Iterable[FilterRecord] = ()
+        self,
+        command: Screen | Decide,
+        result: Result | None,
+        filters: Iterable[FilterRecord] = (),
+        span: Span | None = None,
     ) -> None:
         """Record the end of a request; None is one that the client gave up."""
         answer = result.answer if result is not None else None
         if isinstance(answer, Unfinished):
             answer = None
-        self._recorder.end(
-            Record(
-                request_id=command.request.headers.get(HEADER_REQUEST_ID) or "",
-                listener=self._pipeline.listener_name(command.request),
-                outcome=outcome_of(answer),
-                decision=result.decision if result is not None else None,
-                filters=tuple(filters),
-                exchange=result.exchange if result is not None else "",
-            )
+        record = Record(
+            request_id=command.request.headers.get(HEADER_REQUEST_ID) or "",
+            listener=self._pipeline.listener_name(command.request),
+            outcome=outcome_of(answer),
+            decision=result.decision if result is not None else None,
+            filters=tuple(filters),
+            exchange=result.exchange if result is not None else "",
         )
+        self._recorder.end(record)
+        if span is not None:
+            close(span, record, answer)

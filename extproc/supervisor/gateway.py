@@ -83,11 +83,7 @@ class _Step:
 
 def _say_drained(before: Topology, new: Topology) -> None:
     theirs = {each.name: each for each in before.listeners}
-    everywhere = (before.limits, before.response_headers, before.access_log) != (
-        new.limits,
-        new.response_headers,
-        new.access_log,
-    )
+    everywhere = _of_all(before) != _of_all(new)
     for listener in new.listeners:
         old = theirs.pop(listener.name, None)
         if old is not None and (everywhere or _static(old) != _static(listener)):
@@ -99,3 +95,8 @@ def _say_drained(before: Topology, new: Topology) -> None:
 def _static(listener: AgentListener) -> AgentListener:
     """Return what of a listener cannot change without a drain."""
     return replace(listener, routes=())
+
+
+def _of_all(of: Topology) -> tuple[object, ...]:
+    """Return what is part of every listener."""
+    return of.limits, of.response_headers, of.access_log, of.tracing

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Span as OtelSpan
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from extproc import traceparent
 from extproc.config.model.root import Tracing
 from extproc.names import HEADER_TRACEPARENT
-from extproc.spans import Attributes, Span
+from extproc.otlp import parse_collector
+from extproc.spans import Attributes, Kind, PassedOn, Span
 
-_HTTP_PORT: Final = 4318
 _SERVICE: Final = "outerloop"
+_KINDS: Final = MappingProxyType(
+    {"internal": SpanKind.INTERNAL, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
+)
 
 
 class _Span:
@@ -61,11 +64,21 @@ class OtelTracer:
         """Return the header of a new trace, sampled as often as the file says."""
         return traceparent.start(sampled=random.random() < self._share)  # noqa: S311 - no secret
 
+    def span(
+        self, name: str, parent: str, attributes: Attributes, kind: Kind = "internal"
+    ) -> AbstractContextManager[Span]:
+        """Return a span under `parent` that ends with the context; one not sampled is its parent.
+
+        Exceptions are not recorded: they may quote a prompt.
+        """
+        if not traceparent.is_sampled(parent):
+            return nullcontext(PassedOn(parent))
+        return self._start(name, parent, attributes, kind)
+
     @contextmanager
-    def span(self, name: str, parent: str, attributes: Attributes) -> Iterator[Span]:
-        """Start a span under `parent`; it ends with the context. Exceptions are not recorded."""
+    def _start(self, name: str, parent: str, attributes: Attributes, kind: Kind) -> Iterator[Span]:
         context = self._propagator.extract({HEADER_TRACEPARENT: parent})
-        span = self._tracer.start_span(name, context, attributes=dict(attributes))
+        span = self._tracer.start_span(name, context, _KINDS[kind], dict(attributes))
         try:
             yield _Span(span)
         finally:
@@ -77,13 +90,12 @@ class OtelTracer:
 
 
 def otlp_exporter(endpoint: str) -> SpanExporter:
-    """Return an exporter by the port: 4318 is OTLP over HTTP, anything else over gRPC."""
-    parts = urlsplit(endpoint)
-    if parts.port == _HTTP_PORT:
+    """Return an exporter to a collector, by the protocol that it speaks."""
+    collector = parse_collector(endpoint)
+    if collector.path is not None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
-        path = parts.path.rstrip("/")
-        return Http(endpoint=endpoint if path else f"{endpoint.rstrip('/')}/v1/traces")
+        return Http(endpoint=collector.url)
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 
-    return Grpc(endpoint=endpoint, insecure=parts.scheme == "http")
+    return Grpc(endpoint=collector.url, insecure=not collector.origin.tls)

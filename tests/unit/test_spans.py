@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from extproc.spans import NoTracer
+from extproc.spans import NoTracer, PassedOn, current, current_traceparent
 from extproc.traceparent import trace_id
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -17,3 +17,13 @@ def test_a_trace_of_its_own_is_not_sampled() -> None:
     started = NoTracer().start()
     assert trace_id(started) is not None
     assert started.endswith("-00")
+
+
+def test_calls_are_made_under_the_innermost_span() -> None:
+    other = PARENT.replace("b7", "b8")
+    assert current_traceparent() is None
+    with current(PassedOn(PARENT)):
+        with current(PassedOn(other)):
+            assert current_traceparent() == other
+        assert current_traceparent() == PARENT
+    assert current_traceparent() is None

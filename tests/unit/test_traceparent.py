@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.traceparent import start, trace_id
+from extproc.traceparent import is_sampled, start, trace_id
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -37,3 +37,11 @@ def test_each_start_is_a_trace_of_its_own() -> None:
     assert trace_id(first) != trace_id(second)
     assert first.endswith("-00")
     assert start(sampled=True).endswith("-01")
+
+
+def test_the_flags_say_whether_a_trace_is_wanted() -> None:
+    for flags, wanted in (("00", False), ("01", True), ("02", False), ("03", True)):
+        assert is_sampled(f"00-{TRACE}-00f067aa0ba902b7-{flags}") is wanted
+    assert is_sampled(f"01-{TRACE}-00f067aa0ba902b7-01-later")
+    assert is_sampled(start(sampled=True))
+    assert not is_sampled(start())

@@ -22,11 +22,17 @@ from extproc.envoyconf.files import EGRESS
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.destinations import removed_headers, route_action
 from extproc.envoyconf.resources.ext_proc import model_processor, model_replaced
-from extproc.envoyconf.resources.headers import early_target, header_option, served_by
+from extproc.envoyconf.resources.headers import (
+    early_target,
+    header_option,
+    served_by,
+    unmarked_ids,
+)
 from extproc.envoyconf.resources.http_filters import BUFFER, body_buffer, buffer_enabled
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.sources import routes_from
+from extproc.envoyconf.resources.tracing import of_calls
 from extproc.envoyconf.topology import EgressListener, EgressRoute, Topology
 
 MODEL: Final = "outerloop.model"
@@ -65,9 +71,12 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
         http_protocol_options=core.Http1ProtocolOptions(enable_trailers=True),
         server_header_transformation=hcm.HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         early_header_mutation_extensions=[early_target()],
+        preserve_external_request_id=True,
+        request_id_extension=unmarked_ids(),
         # An answer that was cut is to be seen at once: by default the connection stays a second.
         delayed_close_timeout=timedelta(),
         local_reply_config=local_reply_config(),
+        tracing=of_calls(topology.tracing),
     )
     return listener_v3.Listener(
         name=EGRESS,

@@ -11,9 +11,11 @@ from envoy_data_plane.envoy.extensions.filters.http.header_mutation import v3 as
 from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import (
     v3 as header_to_metadata,
 )
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import (
     v3 as early_header_mutation,
 )
+from envoy_data_plane.envoy.extensions.request_id.uuid import v3 as request_id
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
@@ -57,6 +59,20 @@ def header_option(name: str, value: str) -> core.HeaderValueOption:
     return core.HeaderValueOption(
         header=core.HeaderValue(key=name, value=value),
         append_action=core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def unmarked_ids() -> hcm.RequestIdExtension:
+    """Return how `x-request-id` is made where there is none.
+
+    Envoy would write into those of clients, and trace no request whose id is none of its own kind.
+    """
+    return hcm.RequestIdExtension(
+        typed_config=Any.pack(
+            request_id.UuidRequestIdConfig(
+                pack_trace_reason=False, use_request_id_for_trace_sampling=False
+            )
+        )
     )
 
 

@@ -11,18 +11,18 @@ from envoy_data_plane.envoy.extensions.filters.network.connection_limit import (
     v3 as connection_limit,
 )
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
-from envoy_data_plane.envoy.extensions.request_id.uuid import v3 as request_id
 from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.resources.access_log import access_logs
 from extproc.envoyconf.resources.addresses import address
-from extproc.envoyconf.resources.headers import early_mutation
+from extproc.envoyconf.resources.headers import early_mutation, unmarked_ids
 from extproc.envoyconf.resources.http_filters import http_filters
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import matching
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.resources.sources import routes_from
 from extproc.envoyconf.resources.tls import downstream_tls
+from extproc.envoyconf.resources.tracing import of_requests
 from extproc.envoyconf.topology import AgentListener, Topology
 from extproc.plan import LONGEST_WAIT
 
@@ -93,14 +93,13 @@ def connection_manager(listener: AgentListener, topology: Topology) -> hcm.HttpC
         request_timeout=limits.request_timeout,
         request_headers_timeout=limits.request_headers_timeout,
         access_log=access_logs(listener.name, topology.access_log),
+        tracing=of_requests(topology.tracing, listener.name),
         use_remote_address=True,
         # No client is trusted for its address.
         internal_address_config=hcm.HttpConnectionManagerInternalAddressConfig(),
         early_header_mutation_extensions=[early_mutation(listener.name)],
         preserve_external_request_id=True,
-        request_id_extension=hcm.RequestIdExtension(
-            typed_config=Any.pack(request_id.UuidRequestIdConfig(pack_trace_reason=False))
-        ),
+        request_id_extension=unmarked_ids(),
         normalize_path=True,
         merge_slashes=True,
         local_reply_config=local_reply_config(),

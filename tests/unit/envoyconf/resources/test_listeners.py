@@ -63,7 +63,10 @@ def test_a_request_id_of_the_client_stays(manager: hcm.HttpConnectionManager) ->
     assert manager.request_id_extension is not None
     assert manager.request_id_extension.typed_config is not None
     config = manager.request_id_extension.typed_config.unpack()
-    assert config == request_id.UuidRequestIdConfig(pack_trace_reason=False)
+    # Nor does it decide whether the request is traced: few are of Envoy's kind.
+    assert config == request_id.UuidRequestIdConfig(
+        pack_trace_reason=False, use_request_id_for_trace_sampling=False
+    )
 
 
 def test_slow_clients_are_bounded_and_slow_decisions_are_not_cut(
