@@ -70,6 +70,11 @@ class Generations:
         return self._serving[-1].config
 
     @property
+    def runtime(self) -> Runtime:
+        """What that generation decides by."""
+        return self._serving[-1].runtime
+
+    @property
     def older_streams(self) -> int:
         """How many streams still run that began with an older one."""
         return self._server.older_streams if self._server is not None else 0
@@ -84,15 +89,20 @@ class Generations:
         current = self._serving[-1] if self._serving else None
         same_tracing = current is not None and current.config.tracing == config.tracing
         tracer = current.tracer if current and same_tracing else _tracer(config.tracing)
-        # Strategies are fitted here: requests go on meanwhile.
-        runtime = await asyncio.to_thread(
-            build,
-            config,
-            generation=number,
-            caller=self._egress,
-            way=self._egress,
-            tracer=tracer,
-        )
+        try:
+            # Strategies are fitted here: requests go on meanwhile.
+            runtime = await asyncio.to_thread(
+                build,
+                config,
+                generation=number,
+                caller=self._egress,
+                way=self._egress,
+                tracer=tracer,
+            )
+        except BaseException:
+            if tracer is not None and (current is None or tracer is not current.tracer):
+                await asyncio.to_thread(tracer.close)
+            raise
         runtime = informed(
             runtime,
             current.runtime if current is not None else None,

@@ -328,6 +328,21 @@ class TestTracing:
         (tracer,) = loads.tracers
         assert tracer.closed == 1
 
+    async def test_the_tracer_of_what_cannot_be_used_is_closed(
+        self, loads: Loads, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await loads.take_over(1, **traced(4317))
+
+        def fails(*_: object, **__: object) -> None:
+            raise ValueError("no such file")
+
+        monkeypatch.setattr("extproc.generations.build", fails)
+        for port in (4317, 4318):
+            with pytest.raises(ValueError, match="no such file"):
+                await loads.prepare(2, **traced(port))
+        served, failed = loads.tracers
+        assert (served.closed, failed.closed) == (0, 1)
+
     async def test_the_tracer_of_what_was_dropped_is_closed(self, loads: Loads) -> None:
         await loads.take_over(1, **traced(4317))
         await loads.prepare(2, **traced(4318))
