@@ -197,6 +197,67 @@ def variants(
 
 
 @cli.command()
+@click.option("-c", "--config", "file", type=click.Path(path_type=Path), help="The YAML that runs.")
+@click.option("--admin", metavar="HOST:PORT", help="Of the admin. Default: the file's.")
+@click.option(
+    "--interval",
+    metavar="S",
+    type=click.FloatRange(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@click.option("--once", is_flag=True, help="Print one look and end, as where no terminal is.")
+@click.option("--json", "as_json", is_flag=True, help="One look, for machines.")
+@_debug
+def top(
+    file: Path | None, admin: str | None, interval: float, *, once: bool, as_json: bool
+) -> None:
+    """Watch a running stack: agents, filters and the last decisions."""
+    from extproc.cli import top as work
+
+    work.top(work.Options(file, admin, interval, once, as_json))
+
+
+@cli.command()
+@click.option(
+    "-c",
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    help="The YAML: the log is where its observability.access_log says.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows.")
+@click.option(
+    "-n",
+    "--lines",
+    "last",
+    metavar="N",
+    type=click.IntRange(0, 1_000_000),
+    help="The last N lines. Default: 20 with --follow, or else all.",
+)
+@click.option("--errors", is_flag=True, help="What failed alone.")
+@click.option("--agent", metavar="ID", help="Requests whose plan has this agent.")
+@click.option("--request-id", metavar="ID", help="This request alone.")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@_debug
+def logs(
+    files: tuple[Path, ...],
+    config: Path | None,
+    last: int | None,
+    agent: str | None,
+    request_id: str | None,
+    *,
+    follow: bool,
+    errors: bool,
+) -> None:
+    """Show the access log for reading: a file, the configuration's, or standard input."""
+    from extproc.cli import logs as work
+
+    work.logs(work.Options(files, config, follow, last, errors, agent, request_id))
+
+
+@cli.command()
 @click.option("--run", "keep", is_flag=True, help="Leave the stack running.")
 @_debug
 def demo(*, keep: bool) -> None:

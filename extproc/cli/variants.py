@@ -10,16 +10,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import click
 
-from extproc.address import SocketAddress, parse
-from extproc.cli.failures import FAULTS, USAGE, Failure
-from extproc.cli.files import read
+from extproc.cli.asking import address_of, ask
+from extproc.cli.failures import USAGE, Failure
 from extproc.supervisor.variants import Comparison, Row, Verdict, compare
-
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
-"""Longer than the admin waits for Envoy."""
 
 _COLUMNS: Final = (
     *("agent", "variant", "requests", "errors", "error rate", "95 % interval"),
@@ -42,7 +37,8 @@ class Options:
 
 def variants(options: Options) -> None:
     """Print the variants of a running stack. Raises `Failure`."""
-    rows = _pick(asyncio.run(_ask(_address(options))), options)
+    address = address_of(options.file, options.admin)
+    rows = _pick(asyncio.run(ask(address, "/variants", _rows)), options)
     if options.as_json:
         click.echo(json.dumps([asdict(row) for row in rows]))
     elif rows:
@@ -68,42 +64,8 @@ def as_text(rows: Sequence[Row]) -> Iterator[str]:
             yield f"  {_words(comparison)}"
 
 
-def _address(options: Options) -> SocketAddress:
-    if options.admin is not None:
-        try:
-            address = parse(options.admin)
-        except ValueError as error:
-            raise Failure(f"--admin {options.admin}: {error}", USAGE) from error
-        if not isinstance(address, SocketAddress):
-            raise Failure("--admin needs host:port", USAGE)
-        return address
-    if options.file is None:
-        raise Failure("give -c FILE or --admin HOST:PORT", USAGE)
-    admin = read(options.file).config.admin
-    if not admin.port:
-        raise Failure(f"{options.file} lets the admin take any port: give --admin HOST:PORT", USAGE)
-    return SocketAddress(admin.address, admin.port)
-
-
-async def _ask(address: SocketAddress) -> list[Row]:
-    try:
-        # Not the environment's proxies: the stack is ours.
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.get(f"http://{address}/variants") as response,
-        ):
-            return _read(response.status, await response.json())
-    except (aiohttp.ContentTypeError, aiohttp.InvalidURL, TypeError, ValueError) as error:
-        raise Failure(f"{address} is not the admin address of a stack", FAULTS) from error
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise Failure(f"no stack answers at {address}; does `outerloop up` run?", FAULTS) from error
-
-
-def _read(status: int, answer: Any) -> list[Row]:  # noqa: ANN401 - whatever JSON gives
-    """Read the admin's answer. Raises `Failure`; TypeError where it is not one."""
-    if isinstance(answer, dict) and isinstance(answer.get("error"), str):
-        raise Failure(answer["error"], FAULTS)
-    if status != 200 or not isinstance(answer, list):  # noqa: PLR2004 - HTTP's OK
+def _rows(answer: Any) -> list[Row]:  # noqa: ANN401 - whatever JSON gives
+    if not isinstance(answer, list):
         raise TypeError("not a list of variants")
     return [Row(**each) for each in answer]
 

@@ -1,0 +1,1 @@
+"""What `outerloop top` and `outerloop logs` show, and how they read it."""
