@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 PROTO := .venv/proto
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-chaos check format proto envoy-configs docs clean
+.PHONY: help install demo run test test-browser test-chaos check format proto envoy-configs docs screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,10 @@ run: $(INSTALLED) ## Leave the demo's agents, Envoy and processor running, with 
 
 test: check ## Run lint, types and all tests, through a real Envoy
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-browser: $(INSTALLED) ## The status page in a real Chromium, which is installed where apt-get can
+	@sh tests/browser/chromium.sh
+	$(BIN)/pytest tests/browser
 
 test-chaos: $(INSTALLED) ## Hosts, agents and workers that fail, under load, for some minutes
 	$(BIN)/pytest tests/chaos tests/e2e/life
@@ -56,6 +60,10 @@ envoy-configs: $(INSTALLED) ## Render envoy/ from the examples
 
 docs: $(INSTALLED) ## Generate docs/configuration.md
 	$(BIN)/python docs/generate.py
+
+screenshots: $(INSTALLED) ## Take the pictures of the status page in docs/images
+	@sh tests/browser/chromium.sh
+	$(BIN)/python -m tests.browser.screenshots
 
 clean: ## Remove .venv and everything that can be made again
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from aiohttp import web
 
 from extproc.availability import Availability
 from extproc.config.faults import ConfigError
+from extproc.errors import OuterloopError
+from extproc.explaining import body_of, describe, explain
 from extproc.generations import Generations
 from extproc.telemetry.decisions import Decisions
 
@@ -20,6 +23,10 @@ PATH_STATE: Final = "/state"
 PATH_PREPARE: Final = "/prepare"
 PATH_COMMIT: Final = "/commit"
 PATH_DOWN: Final = "/down"
+PATH_ROUTE: Final = "/route"
+
+_LONGEST_TRIAL: Final = 20.0
+"""Seconds: a person waits."""
 
 
 class Control:
@@ -40,15 +47,17 @@ class Control:
         app.router.add_post(PATH_PREPARE, self._prepare)
         app.router.add_post(PATH_COMMIT, self._commit)
         app.router.add_post(PATH_DOWN, self._down)
+        app.router.add_post(PATH_ROUTE, self._route)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         socket.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the start
         await web.UnixSite(runner, str(socket)).start()
         return runner
 
-    async def _newest(self, _request: web.Request) -> web.Response:
-        kept = self._decisions
-        return web.json_response({"decisions": kept.newest_first(), "answers": kept.answers()})
+    async def _newest(self, request: web.Request) -> web.Response:
+        kept, limit = self._decisions, request.query.get("limit")
+        newest = kept.newest_first(int(limit) if limit is not None else None)
+        return web.json_response({"decisions": newest, "answers": kept.answers()})
 
     async def _state(self, _request: web.Request) -> web.Response:
         made = self._generations
@@ -73,3 +82,17 @@ class Control:
     async def _down(self, request: web.Request) -> web.Response:
         self._availability.down = frozenset((await request.json())["agents"])
         return web.json_response({})
+
+    async def _route(self, request: web.Request) -> web.Response:
+        wanted, runtime = await request.json(), self._generations.runtime
+        listener = runtime.listeners.get(wanted["listener"])
+        if listener is None:
+            return web.json_response({"error": "no such listener"}, status=400)
+        try:
+            async with asyncio.timeout(_LONGEST_TRIAL):
+                explained = await explain(runtime, listener, body_of(wanted["text"]))
+        except OuterloopError as error:
+            return web.json_response({"error": error.message}, status=error.status)
+        except TimeoutError:
+            return web.json_response({"error": "not decided in time"}, status=504)
+        return web.json_response(describe(explained))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from extproc import names
 from extproc.budget import Budget
+from extproc.capturing import Captured
 from extproc.conversation import Api
 from extproc.filters.api import Phase
 from extproc.filters.chain import Setting
@@ -19,14 +20,15 @@ from extproc.plan import FilterRecord, StepRecord
 class Exchange:
     """A request, its way so far, and what it may still take.
 
-    `tags` are what filters have said of it. `filters` and `steps` take the records of who worked
-    for it, in the order they end.
+    `tags` are what filters have said of it, `captured` what is to be kept of its text. `filters`
+    and `steps` take the records of who worked for it, in the order they end.
     """
 
     request: HttpRequest
     trail: Trail
     budget: Budget
     tags: HeaderPairs = ()
+    captured: Captured = field(default=(), repr=False)
     filters: list[FilterRecord] = field(default_factory=list)
     steps: list[StepRecord] = field(default_factory=list)
 

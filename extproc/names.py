@@ -52,6 +52,16 @@ METADATA_OUTPUT_FILTERS: Final = "output_filters"
 METADATA_EXCHANGE: Final = "exchange"
 """What the filters of an answer need to know of its request; only where there are any."""
 
+METADATA_TOKENS: Final = "outerloop.tokens"
+"""Dynamic metadata with what an agent reports of its tokens: not where agents are named."""
+
+TOKEN_KEYS: Final = {"input": "input_tokens", "output": "output_tokens"}
+"""By direction: in that metadata, in the access log, and in Envoy's statistics."""
+
+STATS_PREFIX: Final = "outerloop"
+STAT_FIRST_BYTE: Final = "first_byte"
+"""Envoy's statistics of exchanges; their tags are an agent and a variant."""
+
 ATTRIBUTE_DETAILS: Final = "response.code_details"
 DETAILS_OF_AGENTS: Final = "via_upstream"
 """Envoy's reason for an answer that it got from an upstream; its own answers have others."""

@@ -18,6 +18,7 @@ from extproc.answering import Answering, describe
 from extproc.apis.api import CODECS, decode
 from extproc.apis.edits import encode
 from extproc.budget import Budget
+from extproc.capturing import capture
 from extproc.conversation import Conversation
 from extproc.errors import (
     LoopDetected,
@@ -172,6 +173,8 @@ class Pipeline:
             with self.runtime.tracer.span("decide", parent, {}) as span, current(span):
                 plan, cached = await listener.decider.decide(exchange.request, conversation)
                 span.set(of_plan(plan, cached=cached))
+        if self.runtime.captures:
+            exchange = replace(exchange, captured=capture(conversation))
         elapsed = (clock() - filtered + filtering - started) * 1000
         return Decision(listener.name, plan, cached, elapsed), conversation, exchange
 
@@ -267,7 +270,7 @@ def _result(
             names.METADATA_DECISION_MS: round(decision.milliseconds, 3),
             names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
         }
-    return Result(answer, decision, filters, metadata)
+    return Result(answer, decision, filters, metadata, captured=exchange.captured)
 
 
 def _trail(request: HttpRequest, parent: str) -> Trail:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from extproc.capturing import Captured
 from extproc.errors import Reject
 from extproc.http import Answer, Mutations
 from extproc.plan import Decision, FilterRecord
@@ -22,8 +23,9 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One request: never its content. `listener` is empty where none was found.
+    """One request; of its content only what is `captured`.
 
+    `listener` is empty where none was found.
     `filters` are those of the request; those of the answer come by `Recorder.answered`, perhaps to
     another worker, under the id `exchange`.
     """
@@ -34,6 +36,7 @@ class Record:
     decision: Decision | None = None
     filters: tuple[FilterRecord, ...] = ()
     exchange: str = ""
+    captured: Captured = field(default=(), repr=False)
 
 
 _SERVER_ERROR = 500

@@ -62,8 +62,8 @@ class Runtime:
     """Listeners by name, and the limits of a request.
 
     `models` are those that agents want in the body, `span_headers` the prefixes of headers that
-    spans tell. `services` must be entered before the first
-    request, and left after the last.
+    spans tell; with `captures` texts of conversations are kept. `services` must be entered before
+    the first request, and left after the last.
     """
 
     generation: int
@@ -73,6 +73,7 @@ class Runtime:
     models: Mapping[str, str] = field(default_factory=dict)
     services: tuple[AbstractAsyncContextManager[object], ...] = ()
     span_headers: tuple[str, ...] = ()
+    captures: bool = False
 
 
 MakeChain = Callable[[Sequence[str], str], Chain]
@@ -107,7 +108,16 @@ def build(
     services = tuple(filters.services) if filters is not None else ()
     models = {agent.id: agent.model for agent in config.agents if agent.model is not None}
     prefixes = tuple(each.lower() for each in config.tracing.span_attributes.header_prefixes)
-    return Runtime(generation, listeners, config.limits, tracer, models, services, prefixes)
+    return Runtime(
+        generation=generation,
+        listeners=listeners,
+        limits=config.limits,
+        tracer=tracer,
+        models=models,
+        services=services,
+        span_headers=prefixes,
+        captures=config.observability.capture_prompts,
+    )
 
 
 def informed(

@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import click
 
 from extproc.cli.failures import FAULTS, USAGE, Failure
 from extproc.cli.files import pick_listener, read
 from extproc.config.model.root import Config
-from extproc.conversation import Api
 from extproc.egress import Egress
 from extproc.errors import OuterloopError
-from extproc.http import Headers, HttpRequest
-from extproc.orchestrator.api import Question
-from extproc.orchestrator.embedded import Embedded
-from extproc.pipeline import Pipeline
-from extproc.plan import Decision, Source
+from extproc.explaining import Explained, body_of, explain, summary
 from extproc.runtime import Listener, Runtime, build
-
-_STRATEGIES: Final[Mapping[Source, str]] = {
-    Source.EMBEDDED: "by the built-in strategy",
-    Source.EMBEDDINGS: "by the vectors of the embeddings server",
-    Source.MODEL: "by the answer of the model",
-}
-"""Why, where the strategy that was asked has nothing to add."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Explained:
-    """A decision, and the words that speak for each agent where it was decided by words."""
-
-    decision: Decision
-    matched: Mapping[str, Sequence[str]]
 
 
 def route(
@@ -46,7 +23,7 @@ def route(
     """Print the decision. Raises `Failure`."""
     if (text is None) == (messages is None):
         raise Failure("give either TEXT or --messages FILE", USAGE)
-    body = _body(text) if text is not None else _body_of(messages)
+    body = body_of(text) if text is not None else _body_of(messages)
     config = read(file).config
     try:
         explained = asyncio.run(_decide(config, listener, body))
@@ -54,19 +31,14 @@ def route(
         raise Failure(error.message, FAULTS) from error
     except TimeoutError as error:
         raise Failure("not decided within the listener's decision_timeout", FAULTS) from error
-    click.echo(json.dumps(_as_dict(explained.decision)) if as_json else _as_text(explained))
+    click.echo(json.dumps(summary(explained.decision)) if as_json else _as_text(explained))
 
 
-async def _decide(config: Config, name: str | None, body: bytes) -> _Explained:
+async def _decide(config: Config, name: str | None, body: bytes) -> Explained:
     egress = Egress()
     try:
         runtime = _build(config, egress)
-        listener = _listener(runtime, name)
-        request = HttpRequest("POST", Api.CHAT, Headers(), body)
-        decision, conversation = await Pipeline(runtime).decide(listener, request)
-        local = listener.decider.local
-        matches = local.explain(Question(conversation)) if isinstance(local, Embedded) else []
-        return _Explained(decision, {match.agent: match.words for match in matches})
+        return await explain(runtime, _listener(runtime, name), body)
     finally:
         await egress.close()
 
@@ -76,10 +48,6 @@ def _build(config: Config, egress: Egress) -> Runtime:
         return build(config, generation=1, caller=egress)
     except ValueError as error:
         raise Failure(str(error), FAULTS) from error
-
-
-def _body(text: str) -> bytes:
-    return json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
 
 
 def _body_of(messages: Path | None) -> bytes:
@@ -93,24 +61,12 @@ def _listener(runtime: Runtime, name: str | None) -> Listener:
     return runtime.listeners[pick_listener(tuple(runtime.listeners), name)]
 
 
-def _as_dict(decision: Decision) -> dict[str, Any]:
-    plan = decision.plan
-    return {
-        "plan": list(plan.agents),
-        "source": plan.source.value,
-        "confidence": round(plan.confidence, 4),
-        "scores": {agent: round(score, 4) for agent, score in plan.scores.items()},
-        "ms": round(decision.milliseconds, 3),
-    }
-
-
-def _as_text(explained: _Explained) -> str:
+def _as_text(explained: Explained) -> str:
     decision, plan = explained.decision, explained.decision.plan
-    why = plan.reason or _STRATEGIES.get(plan.source, "")
     lines = [
         f"plan        {', '.join(plan.agents)}",
         f"source      {plan.source.value}",
-        f"why         {why}",
+        f"why         {explained.reason}",
         f"confidence  {plan.confidence:.2f}",
         f"time        {decision.milliseconds:.2f} ms",
     ]

@@ -19,7 +19,6 @@ PENDING: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "agents[].cluster": (),
     "agents[].service": (),
     "listeners[].mode": ("enforce",),
-    "observability.capture_prompts": (False,),
     "egress.url": (),
 }
 

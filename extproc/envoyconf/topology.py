@@ -135,6 +135,7 @@ class Topology:
     limits: Limits
     response_headers: Literal["none", "basic", "full"]
     access_log: str | None
+    count_tokens: bool
     tracing: Tracing | None
     folder: Folder
 
@@ -221,6 +222,7 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
         limits=config.limits,
         response_headers=config.observability.response_headers,
         access_log=config.observability.access_log,
+        count_tokens=config.observability.tokens,
         tracing=tracing,
         folder=places.folder,
     )

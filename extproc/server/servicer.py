@@ -155,6 +155,7 @@ class _Stream:
             decision=result.decision if result is not None else None,
             filters=tuple(filters),
             exchange=result.exchange if result is not None else "",
+            captured=result.captured if result is not None else (),
         )
         self._recorder.end(record)
         if span is not None:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from extproc.capturing import Captured
 from extproc.errors import Reject
 from extproc.http import NO_METADATA, Answer, Headers, Metadata, Mutations
 from extproc.plan import Decision, FilterRecord
@@ -96,7 +97,8 @@ class Result:
 
     `decision` is None where the request did not get that far. `filters` are those that were asked,
     in order. `metadata` is for the access log and for the filters of the answer, who know the
-    request by the id `exchange`, empty where there are none.
+    request by the id `exchange`, empty where there are none. `captured` is what is to be kept of
+    its text.
     """
 
     answer: Mutations | Reject | Answer | Unfinished
@@ -104,6 +106,7 @@ class Result:
     filters: tuple[FilterRecord, ...] = ()
     metadata: Metadata = field(default_factory=lambda: NO_METADATA)
     exchange: str = ""
+    captured: Captured = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ class Child:
     def __init__(self, command: Command, on_death: Callable[[int], None] | None = None) -> None:
         self.name = command.name
         self.ready: dict[str, Any] = {}
+        self.deaths = 0
+        """How many of its processes died and were replaced."""
         self._command = command
         self._on_death = on_death
         self._told_to_stop = False
@@ -88,7 +90,7 @@ class Child:
             raise errors.exceptions[0] from None
 
     async def _keep_running(self, ends: asyncio.TaskGroup) -> None:
-        deaths = turn = 0
+        in_a_row = turn = 0
         while not self._told_to_stop:
             started = time.monotonic()
             code = await self._run_once(turn, ends)
@@ -100,8 +102,9 @@ class Child:
                 continue
             if not self._became_ready.is_set():
                 raise StartError(f"{self.name} could not start ({describe(code)})")
-            deaths = 1 if time.monotonic() - started > _HEALTHY_AFTER else deaths + 1
-            delay = _BACKOFF[min(deaths, len(_BACKOFF)) - 1]
+            self.deaths += 1
+            in_a_row = 1 if time.monotonic() - started > _HEALTHY_AFTER else in_a_row + 1
+            delay = _BACKOFF[min(in_a_row, len(_BACKOFF)) - 1]
             log.error("%s died (%s); replacing it in %.1f s", self.name, describe(code), delay)
             await asyncio.sleep(delay)
 

@@ -17,26 +17,36 @@ log = logging.getLogger(__name__)
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 _LONG: Final = aiohttp.ClientTimeout(total=60)
 """A configuration of a thousand agents takes seconds to compile."""
+_TRIAL: Final = aiohttp.ClientTimeout(total=25)
+"""Longer than a worker gives itself."""
 
 
 class WorkerFailed(Exception):
-    """A worker did not do what it was asked; the message says why."""
+    """A worker did not do what it was asked; the message says why, `status` as HTTP does."""
+
+    def __init__(self, message: str, status: int = 503) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-async def decisions(sockets: Iterable[Path]) -> list[dict[str, Any]]:
-    """Return the last decisions of all workers, newest first; a worker that is down has none."""
-    told = await asyncio.gather(*map(_decisions, sockets))
+async def decisions(sockets: Iterable[Path], limit: int | None = None) -> list[dict[str, Any]]:
+    """Return the last decisions of all workers, newest first; a worker that is down has none.
+
+    `limit` is how many at most.
+    """
+    told = await asyncio.gather(*(_decisions(socket, limit) for socket in sockets))
     everything = [decision for each in told for decision in each.get("decisions", ())]
     # Another worker may have filtered the answer.
     answers = {id_: filters for each in told for id_, filters in each.get("answers", {}).items()}
     for decision in everything:
         decision["filters"] += answers.get(decision.pop("exchange"), [])
-    return sorted(everything, key=lambda decision: str(decision["time"]), reverse=True)
+    return sorted(everything, key=lambda decision: str(decision["time"]), reverse=True)[:limit]
 
 
-async def _decisions(socket: Path) -> dict[str, Any]:
+async def _decisions(socket: Path, limit: int | None) -> dict[str, Any]:
+    query = f"?limit={limit}" if limit is not None else ""
     try:
-        return await _ask("GET", socket, "/decisions")
+        return await _ask("GET", socket, f"/decisions{query}")
     except WorkerFailed as error:
         log.warning("%s", error)
         return {}
@@ -76,6 +86,14 @@ async def tell_down(socket: Path, agents: Iterable[str]) -> None:
     await _ask("POST", socket, "/down", {"agents": sorted(agents)})
 
 
+async def route(sockets: Iterable[Path], text: str, listener: str) -> dict[str, Any]:
+    """Return the decision of one of the workers about a text, explained. Raises `WorkerFailed`."""
+    socket = next(iter(sockets), None)
+    if socket is None:
+        raise WorkerFailed("no worker serves")
+    return await _ask("POST", socket, "/route", {"text": text, "listener": listener}, _TRIAL)
+
+
 async def _ask(
     method: str,
     socket: Path,
@@ -93,5 +111,5 @@ async def _ask(
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise WorkerFailed(f"a worker does not answer: {type(error).__name__}") from None
     if not response.ok:
-        raise WorkerFailed(str(answer.get("error", response.status)))
+        raise WorkerFailed(str(answer.get("error", response.status)), response.status)
     return answer

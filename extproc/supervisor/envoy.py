@@ -16,8 +16,9 @@ import aiohttp
 
 from extproc.address import SocketAddress
 from extproc.envoyconf.files import CLUSTERS, EGRESS, LISTENERS, cluster_of, listener_of
-from extproc.supervisor import figures
+from extproc.supervisor import statistics
 from extproc.supervisor.errors import StartError
+from extproc.supervisor.figures import AgentFigures, Figures
 
 _ADMIN_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 _POLL: Final = 0.05
@@ -91,9 +92,13 @@ class EnvoyAdmin:
         stats = await self._stats(r"^http\.agents\..*downstream_rq_active$")
         return int(sum(stats.values()))
 
-    async def agent_figures(self) -> tuple[figures.AgentFigures, ...]:
-        """Return what Envoy has counted of each agent, of each variant where it has any."""
-        return figures.read(json.loads(await self._get(figures.QUERY)))
+    async def figures(self) -> Figures:
+        """Return what Envoy has counted and measured."""
+        return statistics.read(json.loads(await self._get(statistics.QUERY)))
+
+    async def agent_figures(self) -> tuple[AgentFigures, ...]:
+        """Return what there is of each agent, of each variant where it has any."""
+        return (await self.figures()).agents
 
     async def in_force(self, versions: Mapping[str, str]) -> bool:
         """Tell whether Envoy runs the files by these names in these versions."""

@@ -1,31 +1,12 @@
-"""What Envoy has counted of each agent, read from its own statistics.
-
-Envoy counts what comes of a request after all tries: an answer that a retry replaced is not
-counted, its own 503 or 504 is. It times answers that came whole. A changed cluster begins anew.
-"""
+"""What Envoy has counted and measured, as numbers: of each agent, and of each listener."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
-
-_STAT: Final = re.compile(
-    r"^cluster\.agent/([A-Za-z0-9_-]+)(?:/([A-Za-z0-9_-]+))?"
-    r"\.(upstream_rq_[2-5]xx|upstream_rq_time|membership_healthy|membership_total)$"
-)
-"""Agent, variant and figure. Envoy's RE2 reads it as Python does."""
-
-# `detailed` gives the finest buckets and the percentiles in one answer.
-QUERY: Final = (
-    f"/stats?format=json&histogram_buckets=detailed&filter={quote(_STAT.pattern, safe='')}"
-)
-"""What to ask Envoy's admin for; `read` reads its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +20,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long whole answers took: from the request's end to the answer's, retries included.
+    """How long something took.
 
     Milliseconds; percentiles are None as long as there is nothing to measure. Envoy adds up its
     threads' times every 5 seconds, so they lag behind what it counts.
@@ -74,7 +55,10 @@ class Times:
 class AgentFigures:
     """One agent, or one variant of it (`variant` is empty for an agent without variants).
 
-    `responses` has a number for each of `STATUS_CLASSES`; `healthy` and `total` count hosts.
+    `responses` has a number for each of `STATUS_CLASSES`; `healthy`, `total` and `ejected` count
+    hosts, `active` the requests that are with it now. `times` are of whole answers; `first_byte`
+    is from the beginning of the try that was answered to the answer's first byte. `tokens` are
+    those that it reported, by direction; `overflows` what its circuit breaker kept away, by limit.
     """
 
     agent: str
@@ -83,45 +67,34 @@ class AgentFigures:
     healthy: int
     total: int
     times: Times
+    first_byte: Times = Times()
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    active: int = 0
+    retries: int = 0
+    overflows: Mapping[str, int] = field(default_factory=dict)
+    ejected: int = 0
+    ejections: int = 0
 
 
-def read(document: Mapping[str, Any]) -> tuple[AgentFigures, ...]:
-    """Return the figures of all agents by name, from the answer to `QUERY`."""
-    found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-    for name, value in _values(document):
-        if match := _STAT.match(name):
-            found[match[1], match[2] or ""][match[3]] = value
-    return tuple(_figures(*key, found[key]) for key in sorted(found))
+@dataclass(frozen=True, slots=True)
+class ListenerFigures:
+    """One listener: what its clients got, by status class, and what they have open now.
+
+    `refused` are connections over the limit; `undecided` how often a worker that was asked for a
+    decision failed, whether another one made it then or not.
+    """
+
+    listener: str
+    responses: Mapping[str, int]
+    active: int
+    connections: int
+    refused: int
+    undecided: int
 
 
-def _values(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for stat in document["stats"]:
-        if "histograms" not in stat:
-            yield stat["name"], stat["value"]
-            continue
-        histograms = stat["histograms"]
-        percentiles = histograms["supported_percentiles"]
-        middle, high = percentiles.index(50), percentiles.index(95)
-        for each in histograms["details"]:
-            yield each["name"], _times(each, middle, high)
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of them, by name."""
 
-
-def _times(histogram: Mapping[str, Any], middle: int, high: int) -> Times:
-    buckets = (
-        Bucket(bucket["lower_bound"], bucket["width"], bucket["count"])
-        for bucket in histogram["totals"]
-    )
-    percentiles = histogram["percentiles"]
-    return Times(tuple(buckets), percentiles[middle]["cumulative"], percentiles[high]["cumulative"])
-
-
-def _figures(agent: str, variant: str, figures: Mapping[str, Any]) -> AgentFigures:
-    return AgentFigures(
-        agent=agent,
-        variant=variant,
-        # Envoy has no counter for what has not happened yet.
-        responses={each: figures.get(f"upstream_rq_{each}", 0) for each in STATUS_CLASSES},
-        healthy=figures.get("membership_healthy", 0),
-        total=figures.get("membership_total", 0),
-        times=figures.get("upstream_rq_time", Times()),
-    )
+    agents: tuple[AgentFigures, ...] = ()
+    listeners: tuple[ListenerFigures, ...] = ()

@@ -83,7 +83,7 @@ class _Step:
 
 def _say_drained(before: Topology, new: Topology) -> None:
     theirs = {each.name: each for each in before.listeners}
-    everywhere = _of_all(before) != _of_all(new)
+    everywhere = _of_all_listeners(before) != _of_all_listeners(new)
     for listener in new.listeners:
         old = theirs.pop(listener.name, None)
         if old is not None and (everywhere or _static(old) != _static(listener)):
@@ -92,11 +92,10 @@ def _say_drained(before: Topology, new: Topology) -> None:
         log.warning("listener %s is gone: its connections are drained", name)
 
 
+def _of_all_listeners(of: Topology) -> tuple[object, ...]:
+    return of.limits, of.response_headers, of.access_log, of.count_tokens, of.tracing
+
+
 def _static(listener: AgentListener) -> AgentListener:
     """Return what of a listener cannot change without a drain."""
     return replace(listener, routes=())
-
-
-def _of_all(of: Topology) -> tuple[object, ...]:
-    """Return what is part of every listener."""
-    return of.limits, of.response_headers, of.access_log, of.tracing

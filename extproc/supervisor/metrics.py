@@ -1,41 +1,46 @@
-"""The workers' metrics, added up: they survive the worker that counted them. And the agents'."""
+"""The workers' metrics, added up: they outlive the worker that counted. And the stack's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from extproc.supervisor.figures import AgentFigures, Times
+from extproc.supervisor.envoy_metrics import EnvoyCollector
+from extproc.supervisor.figures import Figures
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-_VARIANT: Final = ("agent", "variant")
-# Where Envoy's own buckets begin: they are ten times finer.
-_RESPONSE_BUCKETS: Final = (
-    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-    *(60.0, 120.0, 300.0, 600.0),
-)
 
+@dataclass(frozen=True, slots=True)
+class StackFigures:
+    """What the supervisor itself knows.
 
-def exposition(
-    folder: Path, agents: Sequence[AgentFigures] = (), reloads: Mapping[str, int] | None = None
-) -> bytes:
-    """Return all workers' metrics, and those of `agents`, in Prometheus' text format.
-
-    `reloads` says how often each outcome was.
+    `reloads` says how often each outcome was, `in_force` whether the last one was applied,
+    `workers` how many are in each state, `deaths` how many of each kind of process were replaced.
     """
+
+    version: str
+    generation: int
+    in_force: bool
+    reloads: Mapping[str, int] = field(default_factory=dict)
+    workers: Mapping[str, int] = field(default_factory=dict)
+    deaths: Mapping[str, int] = field(default_factory=dict)
+
+
+def exposition(folder: Path, stack: StackFigures, envoy: Figures | None = None) -> bytes:
+    """Return all metrics in Prometheus' text format; none of Envoy's for None."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call] # no stubs
-    if agents:
-        registry.register(_AgentCollector(agents))
-    registry.register(_ReloadCollector(reloads or {}))
+    if envoy is not None:
+        registry.register(EnvoyCollector(envoy))
+    registry.register(_StackCollector(stack))
     return generate_latest(registry)
 
 
@@ -44,53 +49,42 @@ def forget(folder: Path, pid: int) -> None:
     mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call] # no stubs
 
 
-class _ReloadCollector(Collector):
-    def __init__(self, reloads: Mapping[str, int]) -> None:
-        self._reloads = reloads
+class _StackCollector(Collector):
+    def __init__(self, stack: StackFigures) -> None:
+        self._stack = stack
 
     def collect(self) -> Iterator[Metric]:
+        stack = self._stack
         reloads = CounterMetricFamily(
             "outerloop_config_reloads", "Configurations read while running", labels=("outcome",)
         )
-        for outcome, count in self._reloads.items():
+        for outcome, count in stack.reloads.items():
             reloads.add_metric((outcome,), count)
         yield reloads
-
-
-class _AgentCollector(Collector):
-    """Shows what Envoy counted as if it were counted here."""
-
-    def __init__(self, agents: Sequence[AgentFigures]) -> None:
-        self._agents = agents
-
-    def collect(self) -> Iterator[Metric]:
-        responses = CounterMetricFamily(
-            "outerloop_agent_responses",
-            "Answers of agents after retries, Envoy's own 503 and 504 in their place included",
-            labels=(*_VARIANT, "status_class"),
+        yield GaugeMetricFamily(
+            "outerloop_config_generation",
+            "Configurations in force since the start, the one now included",
+            stack.generation,
         )
-        seconds = HistogramMetricFamily(
-            "outerloop_agent_response_seconds",
-            "Whole exchanges with agents, streams and retries included: from the request's end to "
-            "the answer's; the sum is estimated from the buckets",
-            labels=_VARIANT,
+        yield GaugeMetricFamily(
+            "outerloop_config_last_reload_successful",
+            "1, or 0 while the file is one that was rejected",
+            int(stack.in_force),
         )
-        hosts = GaugeMetricFamily(
-            "outerloop_agent_hosts",
-            "Hosts of agents: the healthy ones, and all",
-            labels=(*_VARIANT, "state"),
+        workers = GaugeMetricFamily(
+            "outerloop_workers", "Workers by what they do now", labels=("status",)
         )
-        for each in self._agents:
-            name = (each.agent, each.variant)
-            for status_class, count in each.responses.items():
-                responses.add_metric((*name, status_class), count)
-            seconds.add_metric(name, list(_buckets(each.times)), each.times.sum / 1000)
-            hosts.add_metric((*name, "healthy"), each.healthy)
-            hosts.add_metric((*name, "total"), each.total)
-        yield from (responses, seconds, hosts)
-
-
-def _buckets(times: Times) -> Iterator[tuple[str, float]]:
-    for bound in _RESPONSE_BUCKETS:
-        yield str(bound), times.below(bound * 1000)
-    yield "+Inf", times.count
+        for status, count in stack.workers.items():
+            workers.add_metric((status,), count)
+        yield workers
+        deaths = CounterMetricFamily(
+            "outerloop_deaths", "Processes that died and were replaced", labels=("process",)
+        )
+        for process, count in stack.deaths.items():
+            deaths.add_metric((process,), count)
+        yield deaths
+        build = GaugeMetricFamily(
+            "outerloop_build_info", "1, with the version that runs", labels=("version",)
+        )
+        build.add_metric((stack.version,), 1)
+        yield build

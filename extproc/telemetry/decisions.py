@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
+from extproc.capturing import Captured
 from extproc.plan import Decision, FilterRecord
 from extproc.recording import Record
 
@@ -17,7 +19,7 @@ _LONGEST_ID: Final = 128
 
 
 class Decisions:
-    """Keeps the last `limit` decisions; never a prompt."""
+    """Keeps the last `limit` decisions; of a conversation only what was captured."""
 
     def __init__(self, limit: int) -> None:
         self._kept: deque[tuple[float, Record]] = deque(maxlen=limit)
@@ -49,9 +51,9 @@ class Decisions:
         """Return what filters did with answers, as JSON objects by the ids of their exchanges."""
         return {exchange: _filters(records) for exchange, records in self._answers}
 
-    def newest_first(self) -> list[dict[str, Any]]:
-        """Return the decisions as JSON objects."""
-        return [_describe(when, record) for when, record in reversed(self._kept)]
+    def newest_first(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the decisions as JSON objects, or the newest `limit` of them."""
+        return [_describe(when, record) for when, record in islice(reversed(self._kept), limit)]
 
 
 def _describe(when: float, record: Record) -> dict[str, Any]:
@@ -63,7 +65,14 @@ def _describe(when: float, record: Record) -> dict[str, Any]:
         **_decided(record.decision),
         "filters": _filters(record.filters),
         "exchange": record.exchange,
+        **_captured(record.captured),
     }
+
+
+def _captured(captured: Captured) -> dict[str, Any]:
+    if not captured:
+        return {}
+    return {"messages": [{"role": role, "content": text} for role, text in captured]}
 
 
 def _filters(records: Iterable[FilterRecord]) -> list[dict[str, Any]]:

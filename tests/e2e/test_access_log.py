@@ -31,6 +31,7 @@ KEYS = {
         "bytes_out",
     ),
     *("duration_ms", "decision_ms", "first_byte_ms", "error", "details"),
+    *("input_tokens", "output_tokens"),
 }
 
 
@@ -75,6 +76,8 @@ def test_a_routed_request(
         "variant": None,
         "upstream_host": f"127.0.0.1:{echo_agents['hotel_agent'].port}",
         "attempts": 1,
+        "input_tokens": None,
+        "output_tokens": None,
         "error": None,
         "details": "via_upstream",
     }
@@ -104,6 +107,8 @@ def test_a_rejected_request(http: httpx.Client, travel: Stack) -> None:
         "output_filters",
         "variant",
         "upstream_host",
+        "input_tokens",
+        "output_tokens",
     )
     assert line == dict.fromkeys(nothing) | {
         "request_id": "log-rejected",

@@ -9,6 +9,8 @@ the request as JSON, unless a header asks for something else:
     x-test-headers: JSON        headers of the answer, a list of pairs (they may repeat)
     x-test-body: JSON           body of the answer, a text
     x-test-sse: 5,0.2           that many events, that many seconds apart
+    x-test-events: JSON         pieces of that stream, a list of texts, in place of its own events
+    x-test-usage: JSON          a value of `usage`, at the end of the answer
     x-test-delay: 1.5           seconds before the answer
     x-test-hold: now            wait for `POST /release/<x-request-id>` before the answer or, in a
                                 stream, after the first event
@@ -79,6 +81,8 @@ class EchoAgent:
 
     async def answer(self, request: web.Request, record: dict[str, Any]) -> web.StreamResponse:
         wish = request.headers.get
+        if "x-test-usage" in request.headers:
+            record = record | {"usage": json.loads(request.headers["x-test-usage"])}
         await asyncio.sleep(float(wish("x-test-delay", "0")))
         headers = CIMultiDict(json.loads(wish("x-test-headers", "[]")))
         if "x-test-sse" in request.headers:
@@ -104,10 +108,15 @@ class EchoAgent:
                 return break_off(request)
             if number:
                 await asyncio.sleep(float(pause))
-            event = json.dumps({"agent": self.name, "number": number, "sent": time.time()})
-            await response.write(f"data: {event}\n\n".encode())
+            await response.write(self.event(request, number))
         await response.write(b"data: [DONE]\n\n")
         return response
+
+    def event(self, request: web.Request, number: int) -> bytes:
+        if "x-test-events" in request.headers:
+            return str(json.loads(request.headers["x-test-events"])[number]).encode()
+        event = json.dumps({"agent": self.name, "number": number, "sent": time.time()})
+        return f"data: {event}\n\n".encode()
 
     async def chunked(self, request: web.Request, trailers: dict[str, str]) -> web.StreamResponse:
         """Write the answer by hand: aiohttp's server knows no trailers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket as sockets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,13 @@ from extproc.availability import Availability
 from extproc.config.faults import ConfigError, Fault
 from extproc.config.model.root import Config
 from extproc.control import Control
+from extproc.deciding import Decider
+from extproc.errors import OrchestratorFailed
 from extproc.generations import Generations
+from extproc.orchestrator.api import Orchestrator
 from extproc.plan import Decision, Plan, Source
 from extproc.recording import Outcome, Record
+from extproc.runtime import Runtime
 from extproc.server.lifecycle import Server
 from extproc.supervisor import control
 from extproc.supervisor.control import WorkerFailed
@@ -41,6 +45,12 @@ class FakeGenerations(Generations):
         self.committed: list[int] = []
         self.error: Exception | None = None
         self.committing = configured()
+        self.decides: Runtime | None = None
+
+    @property
+    def runtime(self) -> Runtime:
+        assert self.decides is not None
+        return self.decides
 
     @property
     def number(self) -> int:
@@ -178,3 +188,58 @@ async def test_it_is_told_which_agents_are_down(socket: Path, availability: Avai
     assert availability.down == {"a", "b"}
     await control.tell_down(socket, frozenset())
     assert availability.down == set()
+
+
+async def test_no_more_decisions_are_told_than_are_wanted(socket: Path) -> None:
+    told = await control.decisions([socket], 2)
+    assert [each["request_id"] for each in told] == ["4", "3"]
+
+
+async def test_a_text_is_decided_by_what_serves(
+    socket: Path, generations: FakeGenerations, make_runtime: Callable[..., Runtime]
+) -> None:
+    generations.decides = make_runtime()
+    told = await control.route([socket], "rain?", "main")
+    assert isinstance(told.pop("ms"), float)
+    assert told == {
+        "plan": ["a"],
+        "source": "embedded",
+        "confidence": 0.876,
+        "scores": {"a": 0.9, "b": 0.1},
+        "reason": "by the built-in strategy",
+        "matched": {},
+    }
+
+
+@pytest.fixture
+def decides_by(
+    generations: FakeGenerations,
+    make_runtime: Callable[..., Runtime],
+    make_decider: Callable[..., Decider],
+    scripted: Callable[..., Orchestrator],
+) -> Callable[[Exception | None], None]:
+    """Have the worker ask a strategy that raises or hangs."""
+
+    def decide_by(answer: Exception | None) -> None:
+        decider = make_decider(strategy=scripted(answer), reject_error=True)
+        generations.decides = make_runtime(decider=decider)
+
+    return decide_by
+
+
+async def test_why_a_text_is_not_decided_is_told(
+    socket: Path,
+    decides_by: Callable[[Exception | None], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask(listener: str) -> tuple[str, int]:
+        with pytest.raises(WorkerFailed) as failed:
+            await control.route([socket], "rain?", listener)
+        return str(failed.value), failed.value.status
+
+    decides_by(OrchestratorFailed("the model server gave no answer"))
+    assert await ask("main") == ("the model server gave no answer", 503)
+    assert await ask("nobody") == ("no such listener", 400)
+    decides_by(None)
+    monkeypatch.setattr("extproc.control._LONGEST_TRIAL", 0.01)
+    assert await ask("main") == ("not decided in time", 504)

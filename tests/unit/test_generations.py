@@ -103,7 +103,7 @@ class Loads:
 
     @property
     def runtime(self) -> Runtime:
-        return self.generations._serving[-1].runtime
+        return self.generations.runtime
 
 
 def config(agent: str, **rest: Any) -> Config:

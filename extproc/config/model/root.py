@@ -57,6 +57,9 @@ class Observability(Section):
     access_log: str | None = Field(
         "stdout", min_length=1, description="stdout, a file, or null for none"
     )
+    tokens: bool = Field(
+        True, description="count the tokens that agents report, in Envoy; answers pass as they are"
+    )
     decisions: int = Field(200, ge=0, le=10_000, description="last decisions kept for the admin")
     capture_prompts: bool = Field(False, description="keep prompts with the decisions")
 

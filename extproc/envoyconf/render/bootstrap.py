@@ -13,6 +13,18 @@ _HEADING: Final = "# Rendered by outerloop: a change belongs into the file this 
 _UNFOLDED: Final = 10_000
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as it is."""
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def render(topology: Topology) -> str:
     """Return a complete Envoy configuration; the same topology gives the same text.
 
@@ -22,4 +34,4 @@ def render(topology: Topology) -> str:
         casing=str  # type: ignore[arg-type] # any callable will do; betterproto2's own write 5xx as 5_xx
     )
     # Unfolded: one value, one line, so that a difference between two files is easy to read.
-    return _HEADING + yaml.safe_dump(document, sort_keys=False, width=_UNFOLDED)
+    return _HEADING + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=_UNFOLDED)

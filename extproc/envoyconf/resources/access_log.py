@@ -39,6 +39,10 @@ _FIELDS: Final = {
     "duration_ms": "%DURATION%",
     "decision_ms": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_DECISION_MS})%",
     "first_byte_ms": "%RESPONSE_DURATION%",
+    **{
+        key: f"%DYNAMIC_METADATA({names.METADATA_TOKENS}:{key})%"
+        for key in names.TOKEN_KEYS.values()
+    },
     "error": f"%RESP({names.HEADER_ERROR})%",
     # A stream that broke has its status and no error: how it ended stands only here.
     "details": "%RESPONSE_CODE_DETAILS%",

@@ -12,7 +12,6 @@ from typing import Final
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listener_v3
 from envoy_data_plane.envoy.config.route import v3 as route
-from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.google.protobuf import Any
 
@@ -28,9 +27,15 @@ from extproc.envoyconf.resources.headers import (
     served_by,
     unmarked_ids,
 )
-from extproc.envoyconf.resources.http_filters import BUFFER, body_buffer, buffer_enabled
+from extproc.envoyconf.resources.http_filters import (
+    BUFFER,
+    body_buffer,
+    buffer_enabled,
+    router_filter,
+)
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import header_is
+from extproc.envoyconf.resources.measures import measures, token_filters
 from extproc.envoyconf.resources.sources import routes_from
 from extproc.envoyconf.resources.tracing import of_calls
 from extproc.envoyconf.topology import EgressListener, EgressRoute, Topology
@@ -61,11 +66,10 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
             ),
             # Asked only where an agent takes over that wants another model.
             hcm.HttpFilter(name=MODEL, typed_config=model_processor()),
-            hcm.HttpFilter(
-                name="envoy.filters.http.router",
-                typed_config=Any.pack(router.Router(suppress_envoy_headers=True)),
-            ),
+            *token_filters(count_tokens=topology.count_tokens),
+            router_filter(),
         ],
+        access_log=measures(count_tokens=topology.count_tokens),
         stream_idle_timeout=_CALLERS,
         # What a chain passes on has its trailers, as on the way to an agent alone.
         http_protocol_options=core.Http1ProtocolOptions(enable_trailers=True),

@@ -27,6 +27,7 @@ from extproc.envoyconf.resources.ext_proc import (
     failure_mode_allowed,
 )
 from extproc.envoyconf.resources.matchers import header_is, matching
+from extproc.envoyconf.resources.measures import token_filters
 from extproc.envoyconf.topology import AgentListener, Topology
 
 BUFFER: Final = "envoy.filters.http.buffer"
@@ -69,10 +70,21 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         (PROCESSOR, decided_by_another_worker(listener)),
         # Behind the decision, as it does what the agent's route says; answers pass it first.
         (ANSWERS, answer_processor()),
-        # Last by Envoy's rule.
-        ("envoy.filters.http.router", Any.pack(router.Router(suppress_envoy_headers=True))),
     ]
-    return [hcm.HttpFilter(name=name, typed_config=config) for name, config in filters]
+    return [
+        *(hcm.HttpFilter(name=name, typed_config=config) for name, config in filters),
+        # Behind the filters of answers: what the agent said, whatever they make of it.
+        *token_filters(count_tokens=topology.count_tokens),
+        router_filter(),
+    ]
+
+
+def router_filter() -> hcm.HttpFilter:
+    """Return the filter that sends a request on: the last one, by Envoy's rule."""
+    return hcm.HttpFilter(
+        name="envoy.filters.http.router",
+        typed_config=Any.pack(router.Router(suppress_envoy_headers=True)),
+    )
 
 
 def buffer_disabled() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from extproc.envoyconf.resources.headers import early_mutation, unmarked_ids
 from extproc.envoyconf.resources.http_filters import http_filters
 from extproc.envoyconf.resources.local_replies import local_reply_config
 from extproc.envoyconf.resources.matchers import matching
+from extproc.envoyconf.resources.measures import measures
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.resources.sources import routes_from
 from extproc.envoyconf.resources.tls import downstream_tls
@@ -92,7 +93,10 @@ def connection_manager(listener: AgentListener, topology: Topology) -> hcm.HttpC
         stream_flush_timeout=_CONNECTION_IDLE,
         request_timeout=limits.request_timeout,
         request_headers_timeout=limits.request_headers_timeout,
-        access_log=access_logs(listener.name, topology.access_log),
+        access_log=[
+            *access_logs(listener.name, topology.access_log),
+            *measures(count_tokens=topology.count_tokens),
+        ],
         tracing=of_requests(topology.tracing, listener.name),
         use_remote_address=True,
         # No client is trusted for its address.

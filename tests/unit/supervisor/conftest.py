@@ -68,6 +68,7 @@ class FakeWorker:
         self.down: list[str] | None = None
         self.decided: dict[str, Any] = {"decisions": [], "answers": {}}
         self.asked: list[str] = []
+        self.tried: list[dict[str, Any]] = []
         self.looks: asyncio.Queue[None] = asyncio.Queue()
         """Has an item for each time that it was asked for its state."""
 
@@ -96,6 +97,12 @@ class FakeWorker:
         self.generation, self.prepared = number, None
         return web.json_response({})
 
+    async def route(self, request: web.Request) -> web.Response:
+        self.tried.append(await request.json())
+        if self.refuses is not None:
+            return web.json_response({"error": self.refuses}, status=422)
+        return web.json_response({"plan": ["a"]})
+
     async def be_told(self, request: web.Request) -> web.Response:
         self.down = (await request.json())["agents"]
         return web.json_response({})
@@ -114,6 +121,7 @@ async def fake_worker() -> AsyncIterator[Callable[[Path], Awaitable[FakeWorker]]
         app.router.add_post("/prepare", worker.prepare)
         app.router.add_post("/commit", worker.commit)
         app.router.add_post("/down", worker.be_told)
+        app.router.add_post("/route", worker.route)
         runners.append(web.AppRunner(app, access_log=None))
         await runners[-1].setup()
         await web.UnixSite(runners[-1], str(socket)).start()
@@ -142,7 +150,7 @@ def histogram(
 
 @pytest.fixture
 def envoy_stats() -> dict[str, Any]:
-    """What Envoy 1.40 answers of an agent with two variants, and of one that is down.
+    """What Envoy 1.40 answers of a listener, an agent with two variants, and one that is down.
 
     Its own filter would not let the clusters of others through.
     """
@@ -155,6 +163,11 @@ def envoy_stats() -> dict[str, Any]:
         f"{hotel}/canary.membership_healthy": 1,
         f"{hotel}/canary.membership_total": 2,
         f"{hotel}/canary.retry.upstream_rq_5xx": 4,
+        f"{hotel}/canary.outlier_detection.ejections_active": 1,
+        f"{hotel}/canary.outlier_detection.ejections_enforced_total": 2,
+        f"{hotel}/canary.upstream_rq_active": 4,
+        f"{hotel}/canary.upstream_rq_active_overflow": 5,
+        f"{hotel}/canary.upstream_rq_retry": 6,
         f"{hotel}/canary.upstream_rq_2xx": 3,
         f"{hotel}/canary.upstream_rq_404": 1,
         f"{hotel}/canary.upstream_rq_4xx": 1,
@@ -165,12 +178,25 @@ def envoy_stats() -> dict[str, Any]:
         "cluster.mirror/hotel_agent.upstream_rq_2xx": 7,
         "cluster.processor.membership_healthy": 2,
         "cluster.target/agent/dead.upstream_rq_2xx": 7,
+        "connection_limit.travel.limited_connections": 1,
+        "http.agents.travel.downstream_cx_active": 3,
+        "http.agents.travel.downstream_rq_2xx": 8,
+        "http.agents.travel.downstream_rq_active": 2,
+        "http.agents.travel.ext_proc.answers.streams_failed": 9,
+        "http.agents.travel.ext_proc.processor.streams_failed": 7,
+        "http.egress.downstream_rq_2xx": 9,
+        # Of no agent, of one that is gone, and of two variants.
+        "outerloop.input_tokens.agent..variant.": 9,
+        "outerloop.input_tokens.agent.gone.variant.": 9,
+        "outerloop.input_tokens.agent.hotel_agent.variant.canary": 30,
+        "outerloop.output_tokens.agent.hotel_agent.variant.stable": 9,
     }
     buckets = [(0, 0, 1), (4, 0.1, 1), (42, 1, 1), (250, 10, 2)]
     values = (0, 4.05, 42.5, 255, 258, 259, 260, 260, 260, 260)
     details = [
         histogram(f"{hotel}/canary.external.upstream_rq_time", buckets, *values),
         histogram(f"{hotel}/canary.upstream_rq_time", buckets, *values),
+        histogram("outerloop.first_byte.agent.hotel_agent.variant.canary", buckets, *values),
     ]
     stats: list[dict[str, Any]] = [{"name": key, "value": numbers[key]} for key in numbers]
     histograms = {"supported_percentiles": PERCENTILES, "details": details}

@@ -80,6 +80,26 @@ async def test_a_taken_address_is_a_start_error(
         await admin_of(make_stack()).start(address)
 
 
+@pytest.mark.parametrize("captures", [False, True])
+async def test_decisions_are_cases_where_prompts_are_kept(
+    make_stack: Callable[..., Stack], captures: bool
+) -> None:
+    stack = make_stack()
+    more = f"observability: {{capture_prompts: {str(captures).lower()}}}\n"
+    config = loads(stack.snapshot.path.read_text() + more, "f", {}, Path()).config
+    server = AdminServer(stack, Reloads(config))
+    address = await server.start(ANY_PORT)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}/decisions?format=cases") as response,
+    ):
+        assert response.status == (200 if captures else 404)
+        kind = "application/x-ndjson" if captures else "application/json"
+        assert response.content_type == kind
+    assert (await get(address, "/decisions?format=xml"))[0] == 400
+    await server.close()
+
+
 async def test_metrics_and_decisions_of_all_workers(served: tuple[Stack, SocketAddress]) -> None:
     _, address = served
     assert await get(address, "/decisions") == (200, [])
@@ -208,3 +228,67 @@ class TestReloads:
         lines = (await metrics(address)).splitlines()
         assert 'outerloop_config_reloads_total{outcome="applied"} 2.0' in lines
         assert 'outerloop_config_reloads_total{outcome="rejected"} 1.0' in lines
+
+
+class TestSeeing:
+    """The status page, and what it asks for."""
+
+    async def test_the_page(self, served: tuple[Stack, SocketAddress]) -> None:
+        _, address = served
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{address}/") as response,
+        ):
+            assert (response.status, response.content_type) == (200, "text/html")
+            assert "<h1>Outerloop</h1>" in await response.text()
+
+    async def test_the_status_with_and_without_envoys_figures(
+        self, with_envoy: tuple[web.AppRunner, SocketAddress]
+    ) -> None:
+        envoy, address = with_envoy
+        status, shown = await get(address, "/status")
+        assert (status, shown["status"], shown["generation"]) == (200, "starting", 1)
+        assert [agent["id"] for agent in shown["agents"]] == ["a"]
+        await envoy.cleanup()
+        status, shown = await get(address, "/status")
+        assert (status, shown["agents"][0]["requests"]) == (200, None)
+        assert shown["listeners"][0]["url"] is None
+
+    async def test_no_more_decisions_than_are_wanted(
+        self, served: tuple[Stack, SocketAddress], fake_worker: Callable[[Path], Any]
+    ) -> None:
+        stack, address = served
+        worker = await fake_worker(stack.settings.controls[0])
+        decided = [{"time": time, "filters": [], "exchange": ""} for time in "321"]
+        worker.decided = {"decisions": decided, "answers": {}}
+        _, found = await get(address, "/decisions?limit=2")
+        assert [each["time"] for each in found] == ["3", "2"]
+        for wrong in ("", "-1", "x", "1" * 5000):
+            status, answer = await get(address, f"/decisions?limit={wrong}")
+            assert (status, answer) == (400, {"error": "limit must be a number"})
+
+    async def test_a_text_is_decided_by_a_worker_that_serves(
+        self,
+        served: tuple[Stack, SocketAddress],
+        fake_worker: Callable[[Path], Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        stack, address = served
+        asked = {"text": "rain?"}
+        assert await post(address, asked) == (503, {"error": "no worker serves"})
+        monkeypatch.setattr(type(stack.workers[0]), "status", Status.READY)
+        worker = await fake_worker(stack.settings.controls[0])
+        assert await post(address, asked) == (200, {"plan": ["a"]})
+        assert worker.tried == [{"text": "rain?", "listener": "l"}]
+        worker.refuses = "no agent fits this conversation"
+        assert await post(address, asked) == (422, {"error": worker.refuses})
+        status, answer = await post(address, {"text": "rain?", "listener": "nobody"})
+        assert (status, answer) == (400, {"error": "listener: one of l"})
+
+
+async def post(address: SocketAddress, body: Any) -> tuple[int, Any]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://{address}/route", json=body) as response,
+    ):
+        return response.status, await response.json()

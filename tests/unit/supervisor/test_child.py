@@ -237,6 +237,7 @@ class TestSuccession:
             await until(lambda: process.ready == {"turn": 1})
             assert process.ended == [first]
         assert not [each for each in caplog.records if each.levelname == "ERROR"]
+        assert process.deaths == 0
 
     async def test_one_that_fails_after_it_was_told_has_died(
         self, caplog: pytest.LogCaptureFixture
@@ -248,6 +249,7 @@ class TestSuccession:
             os.kill(first, signal.SIGUSR2)
             await until(lambda: process.pid != first and process.status is Status.READY)
         assert "worker 0 died (exit code 3)" in caplog.text
+        assert process.deaths == 1
 
     async def test_a_successor_that_dies_comes_back_where_nobody_else_is(self) -> None:
         """The first one still listens on its address, and takes the socket away when it ends."""

@@ -111,3 +111,31 @@ class TestToAll:
 
         with pytest.raises(WorkerFailed, match=f"worker {failing[0]}"):
             await control.to_all((Path("0"), Path("1")), ask)
+
+
+async def test_as_many_decisions_as_are_wanted(tmp_path: Path, fake_worker: Start) -> None:
+    sockets = [tmp_path / f"{index}.sock" for index in range(2)]
+    for index, socket in enumerate(sockets):
+        decided = [{"time": f"{time}{index}", "filters": [], "exchange": ""} for time in (2, 1)]
+        (await fake_worker(socket)).decided = {"decisions": decided, "answers": {}}
+    assert [each["time"] for each in await control.decisions(sockets, 3)] == ["21", "20", "11"]
+
+
+async def test_the_first_worker_that_serves_decides_a_text(
+    tmp_path: Path, fake_worker: Start
+) -> None:
+    worker = await fake_worker(tmp_path / "0.sock")
+    sockets = [tmp_path / "0.sock", tmp_path / "none.sock"]
+    assert await control.route(sockets, "rain?", "l") == {"plan": ["a"]}
+    assert worker.tried == [{"text": "rain?", "listener": "l"}]
+    worker.refuses = "no agent fits this conversation"
+    with pytest.raises(WorkerFailed, match="no agent fits") as failed:
+        await control.route(sockets, "rain?", "l")
+    assert failed.value.status == 422
+
+
+async def test_nobody_decides_a_text_where_nobody_serves(tmp_path: Path) -> None:
+    for sockets in ([], [tmp_path / "none.sock"]):
+        with pytest.raises(WorkerFailed) as failed:
+            await control.route(sockets, "rain?", "l")
+        assert failed.value.status == 503

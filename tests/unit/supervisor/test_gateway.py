@@ -239,6 +239,12 @@ class TestDrains:
             "listener travel has changed: its connections are drained"
         ]
 
+    async def test_of_all_listeners_where_tokens_are_counted_no_more(self, said: Any) -> None:
+        document = config("a").model_dump(mode="json") | {"observability": {"tokens": False}}
+        assert await said(config("a"), Config.model_validate(document)) == [
+            "listener travel has changed: its connections are drained"
+        ]
+
     async def test_agents_and_keys_change_without(self, said: Any) -> None:
         assert await said(config("a", key="first"), config("bc", key="second")) == []
 

@@ -15,6 +15,7 @@ def test_the_last_decisions_newest_first(record: Callable[..., Record]) -> None:
         decisions.begin()
         decisions.end(record(request_id))
     assert [each["request_id"] for each in decisions.newest_first()] == ["three", "two"]
+    assert [each["request_id"] for each in decisions.newest_first(1)] == ["three"]
 
 
 def test_a_decision_as_it_is_shown(record: Callable[..., Record]) -> None:
@@ -73,3 +74,13 @@ def test_a_clients_request_id_cannot_fill_the_memory(record: Callable[..., Recor
     decisions = Decisions(1)
     decisions.end(record("r" * 60_000))
     assert decisions.newest_first()[0]["request_id"] == "r" * 128
+
+
+def test_what_was_captured_is_shown(record: Callable[..., Record]) -> None:
+    decisions = Decisions(2)
+    decisions.end(record(captured=(("user", "hi"), ("assistant", "hello"))))
+    [shown] = decisions.newest_first()
+    assert shown["messages"] == [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+    ]

@@ -24,6 +24,10 @@ def test_the_same_topology_gives_the_same_text(make_topology: Make) -> None:
     assert render(make_topology()) == render(make_topology())
 
 
+def test_a_script_is_written_line_by_line(make_topology: Make) -> None:
+    assert "inline_string: |\n" in render(make_topology())
+
+
 def test_no_secret_is_in_it(make_topology: Make) -> None:
     agent = {
         "id": "general",

@@ -27,6 +27,8 @@ KEYS = {
     "duration_ms",
     "decision_ms",
     "first_byte_ms",
+    "input_tokens",
+    "output_tokens",
     "error",
     "details",
 }

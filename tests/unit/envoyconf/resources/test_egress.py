@@ -52,13 +52,15 @@ def test_targets_have_a_route_and_a_cluster_with_tls() -> None:
 def test_nothing_loops_and_nothing_is_logged() -> None:
     listeners = rendered(egress=True)["static_resources"]["listeners"]
     [listener] = [each for each in listeners if each["name"] == "outerloop.egress"]
-    buffer, model, router = manager(listener)["http_filters"]
+    buffer, model, tokens, router = manager(listener)["http_filters"]
     # Off but where a route switches them on: nothing is decided here.
     assert (buffer["name"], buffer["disabled"]) == ("envoy.filters.http.buffer", True)
     assert (model["name"], router["name"]) == ("outerloop.model", "envoy.filters.http.router")
+    assert tokens["name"] == "outerloop.tokens"
     mode = model["typed_config"]["processing_mode"]
     assert set(mode.values()) == {"SKIP"}
-    assert "access_log" not in manager(listener)
+    names = {log["name"] for log in manager(listener)["access_log"]}
+    assert names == {"envoy.access_loggers.stats"}
 
 
 def test_the_callers_deadline_is_the_only_one() -> None:

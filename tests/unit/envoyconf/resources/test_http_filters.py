@@ -29,8 +29,13 @@ def test_the_order_of_the_filters(make_topology: Make) -> None:
         "outerloop.decide",
         "ext_proc",
         "outerloop.answers",
+        "outerloop.tokens",
         "router",
     ]
+
+
+def test_tokens_are_read_only_where_they_are_counted(make_topology: Make) -> None:
+    assert "outerloop.tokens" not in packed(make_topology(observability={"tokens": False}))
 
 
 def test_health_is_answered_without_the_processor(make_topology: Make) -> None:

@@ -98,4 +98,6 @@ def test_upgrades_are_ordinary_requests(manager: hcm.HttpConnectionManager) -> N
 
 
 def test_the_access_log_is_the_observabilitys(manager: hcm.HttpConnectionManager) -> None:
-    assert [log.name for log in manager.access_log] == ["envoy.access_loggers.file"]
+    log, *measures = manager.access_log
+    assert log.name == "envoy.access_loggers.file"
+    assert {each.name for each in measures} == {"envoy.access_loggers.stats"}
