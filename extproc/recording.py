@@ -25,9 +25,8 @@ class Outcome(enum.StrEnum):
 class Record:
     """One request; of its content only what is `captured`.
 
-    `listener` is empty where none was found.
-    `filters` are those of the request; those of the answer come by `Recorder.answered`, perhaps to
-    another worker, under the id `exchange`.
+    `listener` is empty where none was found. `filters` are those of the request; those of the
+    answer come by `Recorder.answered`, perhaps to another worker, under the id `exchange`.
     """
 
     request_id: str
