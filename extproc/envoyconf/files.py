@@ -55,6 +55,11 @@ class Files:
     routes: Mapping[str, File]
     secrets: Mapping[str, File]
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all of them."""
+        return {CLUSTERS, LISTENERS, *self.endpoints, *self.routes, *self.secrets}
+
 
 def routes_file(listener: str) -> str:
     """Return the name of the file with the routes of a listener."""
@@ -95,13 +100,8 @@ def secret_file(secret: str) -> str:
 
 
 def key_secret(agent: str) -> str:
-    """Name the secret with an agent's `access_key` as it is."""
+    """Name the secret with an agent's `access_key`."""
     return f"agent-{agent}-key"
-
-
-def bearer_secret(agent: str) -> str:
-    """Name the secret with an agent's `access_key` as a bearer token (RFC 6750)."""
-    return f"agent-{agent}-bearer"
 
 
 def header_secret(agent: str, header: str) -> str:

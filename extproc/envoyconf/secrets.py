@@ -12,7 +12,6 @@ from extproc.config.model.agents import Agent
 from extproc.config.model.listeners import Listener, ListenerTls
 from extproc.config.model.root import Config
 from extproc.envoyconf.files import (
-    bearer_secret,
     certificate_secret,
     client_ca_secret,
     header_secret,
@@ -60,9 +59,7 @@ def secrets(config: Config) -> dict[str, Secret]:
 
 def _of_agent(agent: Agent) -> Iterator[tuple[str, Secret]]:
     if agent.access_key is not None:
-        key = agent.access_key.get_secret_value()
-        yield key_secret(agent.id), Text(key)
-        yield bearer_secret(agent.id), Text(f"Bearer {key}")
+        yield key_secret(agent.id), Text(agent.access_key.get_secret_value())
     for header, value in agent.headers.items():
         yield header_secret(agent.id, header), Text(value)
 

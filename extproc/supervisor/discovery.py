@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from extproc.envoyconf.files import CLUSTERS, LISTENERS, File, Files, is_told
+from extproc.supervisor import inotify
 from extproc.supervisor.envoy import EnvoyAdmin
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class Discovery:
         self._written: dict[str, File] = {}
 
     def begin(self, files: Files) -> None:
-        """Write everything, for an Envoy that is yet to start."""
+        """Write everything, for an Envoy that is yet to start. Raises ValueError."""
+        inotify.require(len(files.names))
         self._folder.mkdir(mode=0o700, exist_ok=True)
         named = {CLUSTERS: files.clusters, LISTENERS: files.listeners}
         changing = {**files.secrets, **files.endpoints, **files.routes}
@@ -50,8 +52,11 @@ class Discovery:
     async def apply(self, files: Files) -> None:
         """Bring `files` in force.
 
-        Raises `Rejected`, and OSError where Envoy does not answer: with what was there before.
+        Raises `Rejected`, ValueError, and OSError where Envoy does not answer: with what was there
+        before.
         """
+        # What is there now goes only in the end.
+        inotify.require(len(self._written.keys() | files.names))
         await self._or_as_before(files, self._add(files))
 
     async def trim(self, files: Files) -> None:
@@ -66,8 +71,7 @@ class Discovery:
             for name in self._changed(before):
                 self._write(name, before[name])
             raise
-        kept = {CLUSTERS, LISTENERS, *files.endpoints, *files.routes, *files.secrets}
-        for name in before.keys() - kept:
+        for name in before.keys() - files.names:
             del self._written[name]
             (self._folder / name).unlink(missing_ok=True)
 

@@ -232,7 +232,6 @@ def test_the_client_hangs_up(traced: Traced, echo_agents: dict[str, EchoAgent]) 
         while headers["x-request-id"] not in echo_agents["weather_agent"].running():
             assert time.monotonic() < end
             time.sleep(0.05)
-    echo_agents["weather_agent"].release(headers["x-request-id"])
     spans = traced.spans(
         trace,
         *("listener travel", CALL, "process", "decide", "filter guard"),

@@ -89,9 +89,11 @@ def upstream_cluster(cluster: UpstreamCluster, folder: Folder) -> cluster_v3.Clu
 def has_endpoints(cluster: UpstreamCluster, folder: Folder) -> bool:
     """Tell whether the hosts come and go while the cluster stays, with its health and counts.
 
-    Names are Envoy's to resolve, and what TLS expects of a host is the cluster's.
+    Names are Envoy's to resolve, and what TLS expects of a host is the cluster's. One host alone is
+    not worth its file: Envoy can watch few.
     """
-    return folder.dynamic and cluster.literal and cluster.tls is None and bool(cluster.agent)
+    several = len(cluster.hosts) > 1 and bool(cluster.agent)
+    return folder.dynamic and several and cluster.literal and cluster.tls is None
 
 
 def processor_cluster(topology: Topology) -> cluster_v3.Cluster:

@@ -18,7 +18,7 @@ from envoy_data_plane.xds.core import v3 as xds_core
 from envoy_data_plane.xds.type.matcher import v3 as xds
 
 from extproc import names
-from extproc.envoyconf.files import Folder, bearer_secret, header_secret, key_secret
+from extproc.envoyconf.files import Folder, header_secret, key_secret
 from extproc.envoyconf.resources.matchers import on_header
 from extproc.envoyconf.resources.sources import secret_source
 from extproc.envoyconf.upstreams import UpstreamCluster
@@ -38,7 +38,7 @@ def credential_filters(cluster: UpstreamCluster, folder: Folder) -> Iterator[tup
 
 def _access_key(agent: str, folder: Folder) -> Any:
     key = _inject(folder, key_secret(agent), "x-api-key")
-    bearer = _inject(folder, bearer_secret(agent), "authorization")
+    bearer = _inject(folder, key_secret(agent), "authorization", "Bearer ")
     return Any.pack(
         matching.ExtensionWithMatcher(
             extension_config=core.TypedExtensionConfig(
@@ -58,8 +58,10 @@ def _then(inject: Any) -> xds.MatcherOnMatch:
     )
 
 
-def _inject(folder: Folder, secret: str, header: str) -> Any:
-    credential = generic.Generic(credential=secret_source(folder, secret), header=header)
+def _inject(folder: Folder, secret: str, header: str, prefix: str = "") -> Any:
+    credential = generic.Generic(
+        credential=secret_source(folder, secret), header=header, header_value_prefix=prefix
+    )
     return Any.pack(
         injector.CredentialInjector(
             overwrite=True,

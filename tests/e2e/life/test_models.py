@@ -396,7 +396,7 @@ def test_keys_and_headers_are_shown_nowhere(
         dump = envoy.get("/config_dump?include_eds").text
         figures = [envoy.get(path).text for path in ("/stats", "/clusters", "/listeners", "/certs")]
     # What is looked for would be there.
-    assert "agent-model-bearer" in dump
+    assert "agent-model-key" in dump
     file = tmp_path / "outerloop.yaml"
     file.write_text(yaml)
     render = [OUTERLOOP, "render", "-c", str(file), "--target", "bootstrap"]
@@ -425,7 +425,7 @@ def test_secrets_are_in_files_that_nobody_else_can_read(stack: Stack) -> None:
     files = list((run / "envoy").iterdir())
     assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
     holding = {each.name for each in files if KEY.encode() in each.read_bytes()}
-    assert {"secret-agent-model-key.json", "secret-agent-model-bearer.json"} <= holding
+    assert "secret-agent-model-key.json" in holding
     assert all(name.startswith("secret-") for name in holding)
 
 

@@ -6,12 +6,11 @@ from extproc.envoyconf import files
 def test_no_two_files_or_secrets_have_the_same_name() -> None:
     secrets = {
         files.key_secret("a"),
-        files.bearer_secret("a"),
         files.header_secret("a", "key"),
         files.certificate_secret("a"),
         files.client_ca_secret("a"),
     }
-    assert len(secrets) == 5
+    assert len(secrets) == 4
     names = {
         files.CLUSTERS,
         files.LISTENERS,

@@ -54,7 +54,7 @@ class Leaving(Child):
 
     def _argv(self, turn: int) -> Sequence[str]:
         self.turns.append(turn)
-        lasts = self.lasting and turn == 0
+        lasts = self.lasting and len(self.turns) == 1
         return (sys.executable, "-c", LEAVING + LASTING * lasts, str(turn))
 
     async def told(self, number: signal.Signals = signal.SIGTERM) -> int:

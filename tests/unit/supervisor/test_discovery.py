@@ -264,6 +264,20 @@ async def test_a_refusal_says_which_file_and_never_what_is_in_it(
     assert str(raised.value) == f"Envoy refused {CLUSTERS}: its log says why"
 
 
+async def test_more_files_than_envoy_can_watch_are_not_written(
+    discovery: Discovery, envoy: FakeEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "limit"
+    limit.write_text("6")
+    monkeypatch.setattr("extproc.supervisor.inotify._LIMIT", limit)
+    with pytest.raises(ValueError, match="watches 7 files"):
+        await discovery.apply(files(2, endpoints=(HOSTS, OTHER_HOSTS)))
+    assert set(contents(envoy.folder).values()) == {"1"}
+    with pytest.raises(ValueError, match="watches 7 files"):
+        discovery.begin(files(3, endpoints=(HOSTS, OTHER_HOSTS)))
+    await discovery.apply(files(2))
+
+
 async def test_an_envoy_that_takes_nothing_has_refused(
     discovery: Discovery, envoy: FakeEnvoy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

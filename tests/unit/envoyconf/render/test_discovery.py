@@ -31,8 +31,10 @@ def test_listeners_say_where_their_routes_are(make_files: Callable[..., Files]) 
 
 
 def test_a_change_of_hosts_changes_no_cluster(make_files: Callable[..., Files]) -> None:
-    one = make_files({"id": "a", "url": "http://10.0.0.1"})
-    two = make_files({"id": "a", "url": "http://10.0.0.2"})
+    one, two = (
+        make_files({"id": "a", "endpoints": ["http://10.0.0.9", f"http://10.0.0.{number}"]})
+        for number in (1, 2)
+    )
     assert one.clusters == two.clusters
     ((name, before),) = one.endpoints.items()
     ((same, after),) = two.endpoints.items()
@@ -45,8 +47,8 @@ def test_a_change_of_hosts_changes_no_cluster(make_files: Callable[..., Files]) 
 
 
 def test_a_cluster_that_changes_itself_gets_another_file(make_files: Callable[..., Files]) -> None:
-    one = make_files({"id": "a", "url": "http://10.0.0.1"})
-    two = make_files({"id": "a", "url": "http://10.0.0.2", "load_balancing": "random"})
+    agent = {"id": "a", "endpoints": ["http://10.0.0.1", "http://10.0.0.2"]}
+    one, two = make_files(agent), make_files({**agent, "load_balancing": "random"})
     assert one.endpoints.keys() != two.endpoints.keys()
     assert one.clusters != two.clusters
 
@@ -67,5 +69,5 @@ def test_secrets_have_files_of_their_own(make_topology: Make) -> None:
     assert made.secrets.keys() == {"secret-agent-a-key.json", "secret-c.json"}
     assert b"sk-1" in made.secrets["secret-agent-a-key.json"].content
     assert b"sk-1" not in made.clusters.content
-    assert b"secret-agent-a-bearer.json" in made.clusters.content
+    assert b"secret-agent-a-key.json" in made.clusters.content
     assert "sk-1" not in repr(made)

@@ -59,18 +59,18 @@ def test_names_are_resolved_and_literals_are_not(
 @pytest.mark.parametrize(
     ("keys", "apart"),
     [
-        ({}, True),
-        ({"url": "http://10.0.0.7"}, True),
-        ({"url": "http://agents.example"}, False),
-        ({"url": "https://10.0.0.7"}, False),
+        ({"endpoints": ["http://10.0.0.7", "http://localhost"]}, True),
+        ({"endpoints": ["http://10.0.0.7"], "failover": ["http://10.0.0.8"]}, True),
+        ({"endpoints": ["http://10.0.0.7"]}, False),
+        ({"endpoints": ["http://10.0.0.7", "http://agents.example"]}, False),
+        ({"endpoints": ["https://10.0.0.7", "https://10.0.0.8"]}, False),
     ],
 )
 def test_hosts_that_envoy_need_not_resolve_come_and_go_without_their_cluster(
     make_topology: Make, keys: dict[str, Any], apart: bool
 ) -> None:
     folder = Folder("/run/envoy", dynamic=True)
-    agent = {"id": "weather", "url": "http://127.0.0.1:80", **keys}
-    topology = make_topology(agent, folder=folder)
+    topology = make_topology({"id": "weather", **keys}, folder=folder)
     made = upstream_cluster(topology.upstreams[0], folder)
     assert made.type is not None
     assert (made.type.name == "EDS") == has_endpoints(topology.upstreams[0], folder) == apart

@@ -15,7 +15,7 @@ def test_secrets_are_named_and_never_written(make_topology: Callable[..., Topolo
     header, key = (config.to_dict() for _, config in credential_filters(cluster, folder))
     assert "/run/envoy/secret-agent-a.header-x-team.json" in str(header)
     assert "/run/envoy/secret-agent-a-key.json" in str(key)
-    assert "/run/envoy/secret-agent-a-bearer.json" in str(key)
+    assert "'headerValuePrefix': 'Bearer '" in str(key)
     assert "sk-1" not in str(key)
     assert "t-1" not in str(header)
 
