@@ -60,6 +60,8 @@ TOKEN_KEYS: Final = {"input": "input_tokens", "output": "output_tokens"}
 
 STATS_PREFIX: Final = "outerloop"
 STAT_FIRST_BYTE: Final = "first_byte"
+STAT_AGAIN: Final = "again"
+"""In Envoy's statistics, what asks another worker for a decision."""
 """Envoy's statistics of exchanges; their tags are an agent and a variant."""
 
 ATTRIBUTE_DETAILS: Final = "response.code_details"

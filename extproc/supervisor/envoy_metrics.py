@@ -119,8 +119,14 @@ def _of_listeners(listeners: Sequence[ListenerFigures]) -> Iterator[Metric]:
         _by_listener(listeners, lambda each: each.refused),
     )
     yield _counter(
+        "outerloop_decision_retries",
+        "Requests that another worker was asked about, as the first one failed",
+        _LISTENER,
+        _by_listener(listeners, lambda each: each.asked_again),
+    )
+    yield _counter(
         "outerloop_undecided_requests",
-        "Times that a worker was asked for a decision and failed; another one is asked then, once",
+        "Requests that no worker decided",
         _LISTENER,
         _by_listener(listeners, lambda each: each.undecided),
     )

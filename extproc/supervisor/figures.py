@@ -80,8 +80,8 @@ class AgentFigures:
 class ListenerFigures:
     """One listener: what its clients got, by status class, and what they have open now.
 
-    `refused` are connections over the limit; `undecided` how often a worker that was asked for a
-    decision failed, whether another one made it then or not.
+    `refused` are connections over the limit. `asked_again` is how often a worker that was asked for
+    a decision failed, so that another one was asked; `undecided` how often that failed too.
     """
 
     listener: str
@@ -89,6 +89,7 @@ class ListenerFigures:
     active: int
     connections: int
     refused: int
+    asked_again: int
     undecided: int
 
 

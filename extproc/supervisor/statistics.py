@@ -45,7 +45,7 @@ _OF_LISTENERS: Final = (
     "downstream_rq_[2-5]xx",
     "downstream_rq_active",
     "downstream_cx_active",
-    r"ext_proc\.processor\.streams_failed",
+    rf"ext_proc\.(?:processor|{names.STAT_AGAIN})\.streams_failed",
     "limited_connections",
 )
 
@@ -134,5 +134,6 @@ def _listener(name: str, counted: Mapping[str, Any]) -> ListenerFigures:
         active=counted.get("downstream_rq_active", 0),
         connections=counted.get("downstream_cx_active", 0),
         refused=counted.get("limited_connections", 0),
-        undecided=counted.get("ext_proc.processor.streams_failed", 0),
+        asked_again=counted.get("ext_proc.processor.streams_failed", 0),
+        undecided=counted.get(f"ext_proc.{names.STAT_AGAIN}.streams_failed", 0),
     )

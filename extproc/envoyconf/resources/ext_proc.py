@@ -153,7 +153,7 @@ def external_processor(listener: AgentListener) -> Any:
 
     What it could not decide is the next one's, `decided_by_another_worker`.
     """
-    return _deciding(listener, failure_mode_allow=True)
+    return _deciding(listener, PROCESSOR_CLUSTER, failure_mode_allow=True)
 
 
 def decided_by_another_worker(listener: AgentListener) -> Any:
@@ -165,7 +165,7 @@ def decided_by_another_worker(listener: AgentListener) -> Any:
         matching.ExtensionWithMatcher(
             extension_config=core.TypedExtensionConfig(
                 name="envoy.filters.http.ext_proc",
-                typed_config=_deciding(listener, failure_mode_allow=False),
+                typed_config=_deciding(listener, names.STAT_AGAIN, failure_mode_allow=False),
             ),
             # No client can send it: the early mutation takes it away.
             xds_matcher=on_header(names.HEADER_AGENT, ".+", then=_skip(), otherwise=None),
@@ -181,7 +181,7 @@ def _skip() -> xds.MatcherOnMatch:
     )
 
 
-def _deciding(listener: AgentListener, *, failure_mode_allow: bool) -> Any:
+def _deciding(listener: AgentListener, stat_prefix: str, *, failure_mode_allow: bool) -> Any:
     return Any.pack(
         ext_proc.ExternalProcessor(
             grpc_service=_service(),
@@ -192,6 +192,6 @@ def _deciding(listener: AgentListener, *, failure_mode_allow: bool) -> Any:
             max_message_timeout=LONGEST_WAIT,
             mutation_rules=_allowing(_WRITABLE),
             metadata_options=ext_proc.MetadataOptions(receiving_namespaces=_OURS),
-            stat_prefix=PROCESSOR_CLUSTER,
+            stat_prefix=stat_prefix,
         )
     )

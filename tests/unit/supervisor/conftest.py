@@ -184,6 +184,7 @@ def envoy_stats() -> dict[str, Any]:
         "http.agents.travel.downstream_rq_active": 2,
         "http.agents.travel.ext_proc.answers.streams_failed": 9,
         "http.agents.travel.ext_proc.processor.streams_failed": 7,
+        "http.agents.travel.ext_proc.again.streams_failed": 4,
         "http.egress.downstream_rq_2xx": 9,
         # Of no agent, of one that is gone, and of two variants.
         "outerloop.input_tokens.agent..variant.": 9,

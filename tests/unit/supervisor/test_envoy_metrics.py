@@ -22,7 +22,15 @@ CANARY = AgentFigures(
     ejections=2,
 )
 PLAIN = AgentFigures("weather", "", {"2xx": 0, "5xx": 0}, 0, 1, Times())
-TRAVEL = ListenerFigures("travel", {"2xx": 8}, active=2, connections=3, refused=1, undecided=7)
+TRAVEL = ListenerFigures(
+    "travel",
+    {"2xx": 8},
+    active=2,
+    connections=3,
+    refused=1,
+    asked_again=7,
+    undecided=4,
+)
 
 
 def shown(figures: Figures) -> list[str]:
@@ -70,6 +78,7 @@ def test_listeners() -> None:
         'listener_active_requests{listener="travel"} 2.0',
         'listener_connections{listener="travel"} 3.0',
         'listener_refused_connections_total{listener="travel"} 1.0',
-        'undecided_requests_total{listener="travel"} 7.0',
+        'decision_retries_total{listener="travel"} 7.0',
+        'undecided_requests_total{listener="travel"} 4.0',
     ):
         assert f"outerloop_{line}" in lines

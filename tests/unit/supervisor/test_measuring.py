@@ -15,7 +15,15 @@ from extproc.supervisor.reload import Outcome, Reloads
 from extproc.supervisor.stack import Stack
 
 RESPONSES: Mapping[str, int] = {"2xx": 1}
-TRAVEL = ListenerFigures("travel", RESPONSES, active=0, connections=0, refused=0, undecided=0)
+TRAVEL = ListenerFigures(
+    "travel",
+    RESPONSES,
+    active=0,
+    connections=0,
+    refused=0,
+    asked_again=0,
+    undecided=0,
+)
 
 
 class FakeAdmin(EnvoyAdmin):

@@ -38,7 +38,13 @@ def test_agents_and_variants_are_told_from_all_else(envoy_stats: dict[str, Any])
 
 def test_listeners(envoy_stats: dict[str, Any]) -> None:
     travel = ListenerFigures(
-        "travel", NOTHING | {"2xx": 8}, active=2, connections=3, refused=1, undecided=7
+        "travel",
+        NOTHING | {"2xx": 8},
+        active=2,
+        connections=3,
+        refused=1,
+        asked_again=7,
+        undecided=4,
     )
     assert read(envoy_stats).listeners == (travel,)
 

@@ -56,7 +56,9 @@ def test_what_no_worker_decides_does_not_pass(
     assert asked.status_on_error.code == 503
     assert (config.failure_mode_allow, asked.failure_mode_allow) == (True, False)
     # They are alike but for that.
-    assert replace(asked, failure_mode_allow=True).to_dict() == config.to_dict()
+    alike = replace(asked, failure_mode_allow=True, stat_prefix=config.stat_prefix)
+    assert asked.stat_prefix != config.stat_prefix
+    assert alike.to_dict() == config.to_dict()
 
 
 def test_only_what_the_processor_decided_is_not_asked_about_again(
