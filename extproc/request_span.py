@@ -37,9 +37,7 @@ def of_plan(plan: Plan, *, cached: bool) -> Attributes:
     """Return how it was decided."""
     scores = plan.abridged().scores
     return {
-        "outerloop.plan": plan.agents,
-        "outerloop.source": plan.source.value,
-        "outerloop.confidence": round(plan.confidence, 4),
+        **_outline(plan),
         "outerloop.cached": cached,
         "outerloop.reason": plan.reason,
         "outerloop.scores": [f"{agent}={score:.4f}" for agent, score in scores.items()],
@@ -48,19 +46,21 @@ def of_plan(plan: Plan, *, cached: bool) -> Attributes:
 
 def close(span: Span, record: Record, answer: object) -> None:
     """Say what came of it; only what failed by no fault of the client's has failed."""
-    said: dict[str, str | float | Sequence[str]] = {"outerloop.outcome": record.outcome.value}
+    said = {"outerloop.outcome": record.outcome.value}
     if record.decision is not None:
-        plan = record.decision.plan
-        said |= {
-            "outerloop.agent": record.decision.agent,
-            "outerloop.plan": plan.agents,
-            "outerloop.source": plan.source.value,
-            "outerloop.confidence": round(plan.confidence, 4),
-        }
+        span.set({"outerloop.agent": record.decision.agent, **_outline(record.decision.plan)})
     if record.filters:
-        said["outerloop.filters"] = [f"{each.filter}={each.label}" for each in record.filters]
+        span.set({"outerloop.filters": [f"{each.filter}={each.label}" for each in record.filters]})
     if isinstance(answer, Reject):
         said["error.type"] = answer.code
     span.set(said)
     if record.outcome is Outcome.ERROR:
         span.fail(answer.code if isinstance(answer, Reject) else "error")
+
+
+def _outline(plan: Plan) -> Attributes:
+    return {
+        "outerloop.plan": plan.agents,
+        "outerloop.source": plan.source.value,
+        "outerloop.confidence": round(plan.confidence, 4),
+    }

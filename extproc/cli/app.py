@@ -55,7 +55,7 @@ _drain_time = click.option(
 )
 
 
-@click.group(context_settings=_CONTEXT)
+@click.group(cls=failures.Commands, context_settings=_CONTEXT)
 @click.version_option(version("outerloop-extproc"), prog_name="outerloop")
 @_debug
 def cli() -> None:

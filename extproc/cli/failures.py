@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -22,6 +23,24 @@ class Failure(Exception):
         self.code = code
 
 
+class Commands(click.Group):
+    """Commands that end well where their reader has enough: `outerloop route ... | head`."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run one, before click takes a closed pipe for an error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            reader_has_gone()
+
+
+def reader_has_gone() -> NoReturn:
+    """End with 0 and in silence."""
+    # What is still buffered would fail once more when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0)
+
+
 def run(command: Callable[[], object], *, debug: bool) -> int:
     """Run a command and return its exit code. Errors are one line each, a traceback if `debug`."""
     try:
@@ -31,10 +50,6 @@ def run(command: Callable[[], object], *, debug: bool) -> int:
         return USAGE
     except click.Abort:
         return FAULTS
-    except BrokenPipeError:
-        # The reader has enough: `outerloop route ... | head`.
-        sys.stderr.close()
-        return 0
     except Failure as error:
         click.echo(f"outerloop: {error}", err=True)
         return error.code

@@ -95,6 +95,27 @@ def test_help_loads_nothing_heavy() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "route -c {file} weather",
+        "render -c {file} --target bootstrap",
+        "check -c {file} --json",
+        "logs {file}",
+    ],
+)
+def test_a_reader_that_has_enough_is_no_error(command: str) -> None:
+    told = command.format(file=EXAMPLES / "travel/outerloop.yaml")
+    # The reader has gone before anything is written.
+    result = subprocess.run(
+        ["bash", "-c", f"(sleep 1; exec {OUTERLOOP} {told}) | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.stdout, result.stderr) == ("0\n", "")
+
+
 def test_the_version(run: Run) -> None:
     result = run("--version")
     assert result.returncode == 0

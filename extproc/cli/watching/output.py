@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterable
 
+from extproc.cli.failures import reader_has_gone
+
 
 def on_terminal() -> bool:
     """True where standard output is a terminal that can move its cursor."""
@@ -32,6 +34,4 @@ def write(lines: Iterable[str]) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+        reader_has_gone()

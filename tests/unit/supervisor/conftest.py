@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -202,3 +205,19 @@ def envoy_stats() -> dict[str, Any]:
     stats: list[dict[str, Any]] = [{"name": key, "value": numbers[key]} for key in numbers]
     histograms = {"supported_percentiles": PERCENTILES, "details": details}
     return {"stats": [*stats, {"histograms": histograms}]}
+
+
+@pytest.fixture
+def count_apart(tmp_path: Path) -> Callable[[str], int]:
+    """Run a script that counts as a worker does, in a process of its own; return its id."""
+
+    def run(script: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+            capture_output=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    return run

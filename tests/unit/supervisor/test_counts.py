@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,19 +30,10 @@ print(os.getpid())
 """
 
 
-def worker(folder: Path) -> int:
-    """Count three requests in a process of its own, which dies with another in flight."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORKER],
-        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
-        capture_output=True,
-        check=True,
-    )
-    return int(done.stdout)
-
-
-def test_workers_are_added_up_and_outlived(tmp_path: Path) -> None:
-    pids = [worker(tmp_path) for _ in range(2)]
+def test_workers_are_added_up_and_outlived(
+    tmp_path: Path, count_apart: Callable[[str], int]
+) -> None:
+    pids = [count_apart(WORKER) for _ in range(2)]
     counted = read(tmp_path)
     assert counted.inflight == 2
     assert counted.outcomes == {"routed": 2, "error": 2, "rejected": 2}

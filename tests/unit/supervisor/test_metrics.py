@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from extproc.supervisor.figures import AgentFigures, Figures, Times
@@ -32,19 +30,10 @@ print(os.getpid())
 """
 
 
-def worker(folder: Path) -> int:
-    """Count one request in a process of its own, which dies with another in flight."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORKER],
-        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
-        capture_output=True,
-        check=True,
-    )
-    return int(done.stdout)
-
-
-def test_workers_are_added_up_and_outlived(tmp_path: Path) -> None:
-    pids = [worker(tmp_path) for _ in range(2)]
+def test_workers_are_added_up_and_outlived(
+    tmp_path: Path, count_apart: Callable[[str], int]
+) -> None:
+    pids = [count_apart(WORKER) for _ in range(2)]
     shown = exposition(tmp_path, STACK).decode()
     labels = 'agent="a",listener="main",outcome="routed",source="embedded"'
     assert f"outerloop_requests_total{{{labels}}} 2.0" in shown
@@ -62,8 +51,10 @@ def test_without_envoy_nothing_is_said_of_it(tmp_path: Path) -> None:
     assert b"outerloop_listener_" not in shown
 
 
-def test_envoys_figures_are_shown_beside_the_workers(tmp_path: Path) -> None:
-    worker(tmp_path)
+def test_envoys_figures_are_shown_beside_the_workers(
+    tmp_path: Path, count_apart: Callable[[str], int]
+) -> None:
+    count_apart(WORKER)
     agent = AgentFigures("weather", "", dict.fromkeys(("2xx", "5xx"), 0), 0, 1, Times())
     shown = exposition(tmp_path, STACK, Figures((agent,))).decode().splitlines()
     labels = 'agent="weather",status_class="2xx",variant=""'
