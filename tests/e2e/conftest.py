@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -81,16 +82,46 @@ class Lines:
     def __init__(self, stream: Any) -> None:
         self.lines: list[str] = []
         self._stream = stream
+        self._begun = b""
+        self._ended = False
+        self._reading = threading.Lock()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
+    def _poll(self) -> select.poll:
+        """Return one for a thread of its own."""
+        poll = select.poll()
+        poll.register(self._stream, select.POLLIN)
+        return poll
+
     def _read(self) -> None:
-        for line in self._stream:
-            self.lines.append(line.rstrip("\n"))
+        poll = self._poll()
+        while not self._ended:
+            if not poll.poll(200):
+                continue
+            with self._reading:
+                if not self._ended:
+                    self._take(os.read(self._stream.fileno(), 2**16))
+
+    def _take(self, data: bytes) -> None:
+        self._ended = not data
+        # The end of the stream ends its last line.
+        *whole, self._begun = (self._begun + (data or b"\n" * bool(self._begun))).split(b"\n")
+        self.lines += [line.decode(errors="replace") for line in whole]
+
+    def until_now(self) -> list[str]:
+        """Return all lines that were written before this was asked."""
+        while True:
+            with self._reading:
+                if self._ended or not self._poll().poll(0):
+                    return list(self.lines)
+            time.sleep(0.001)
 
     def close(self) -> None:
         self._thread.join(5)
-        self._stream.close()
+        with self._reading:
+            self._ended = True
+            self._stream.close()
 
 
 class Process:
@@ -124,7 +155,7 @@ class Process:
 
     @property
     def output(self) -> str:
-        return "\n".join((*self.out.lines, "--- stderr", *self.err.lines))
+        return "\n".join((*self.out.until_now(), "--- stderr", *self.err.until_now()))
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 60.0) -> int:
         if self.popen.poll() is None:
