@@ -93,6 +93,14 @@ def connected(spans: list[Span]) -> None:
     assert (top.service, top.name) == (ENVOY, "listener travel")
 
 
+def is_whole(spans: list[Span], caller: str, called: str) -> bool:
+    """Nothing is missing above any span, nor below those that call."""
+    names = Counter(span.name for span in spans)
+    missing = {span.parent for span in spans} - {span.id for span in spans}
+    ends = any(name.startswith("invoke_agent") for name in names)
+    return missing == {PARENT} and names[caller] == names[called] and ends
+
+
 @pytest.fixture(scope="module")
 def urls(
     start_process: type[Process], echo_agents: dict[str, EchoAgent]
@@ -199,7 +207,7 @@ def test_refused_by_a_filter(traced: Traced) -> None:
 def test_the_orchestrator_is_down(traced: Traced) -> None:
     answer, trace = traced.ask(text="whatever")
     assert answer.headers["x-outerloop-source"] == "fallback"
-    found = traced.collector.trace(trace, lambda spans: len(spans) >= 10)
+    found = traced.collector.trace(trace, lambda spans: is_whole(spans, "chat planner", "egress"))
     connected(found)
     names = Counter(span.name for span in found)
     calls = names["chat planner"]
@@ -246,7 +254,9 @@ def test_an_upstream_is_tried_again(traced: Traced, echo_agents: dict[str, EchoA
     said = {"x-test-at": "flight_agent", "x-test-status": "503"}
     answer, trace = traced.ask("flight", **said)
     assert answer.status_code == 503
-    found = traced.collector.trace(trace, lambda spans: len(spans) >= 10)
+    found = traced.collector.trace(
+        trace, lambda spans: is_whole(spans, "egress", "target/filter/rewriter")
+    )
     connected(found)
     tries = [span for span in found if span.name == "invoke_agent flight"]
     assert sent(echo_agents["flight_agent"]) == [span.id for span in tries]
