@@ -15,9 +15,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from extproc.config import compat
-from extproc.config.model import types
+from extproc.config.model import deploy, types
 from extproc.config.model.types import Section
-from extproc.config.pending import PENDING
 from extproc.config.schema import section_of, sections
 from extproc.plugins import load_plugin, options_model, plugin_names
 
@@ -65,7 +64,7 @@ listeners:
   are faults.
 
 An unknown key is a fault, and so is a reference to an agent or filter that does not exist. A key
-that is accepted but does nothing is named in a warning; below it is marked *no effect yet*.
+that is accepted but does nothing is named in a warning.
 
 ## Files of Plano
 
@@ -135,15 +134,11 @@ def _rows(key: str, section: type[Section]) -> Iterator[str]:
     hints = get_type_hints(section, include_extras=True)
     fields = sorted(section.model_fields.items(), key=lambda item: not item[1].is_required())
     for name, field in fields:
-        working = PENDING.get(f"{key}.{name}".removeprefix("."))
-        note = "; *no effect yet*" if working == () else ""
-        if working:
-            note = f"; only `{working[0]}` has an effect yet"
         kind = _type(hints[name]) + _range(field)
         if section_of(hints[name]):
             kind = kind.replace("section", f"[section](#{_anchor(f'{key}{name}')})")
         cells = (f"`{name}`", kind, _default(field))
-        yield f"| {' | '.join(cells)} | {field.description}{note} |\n"
+        yield f"| {' | '.join(cells)} | {field.description} |\n"
 
 
 def _anchor(key: str) -> str:
@@ -161,6 +156,7 @@ _VALIDATED: Final[Mapping[Any, str]] = {
     types.parse_header_value: "text",
     types.parse_ip_address: "IP address",
     types.absolute: "path of a file",
+    deploy.parse_processor: "address",
 }
 _PLAIN: Final = {
     str: "text",

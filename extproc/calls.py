@@ -19,12 +19,14 @@ from extproc.origin import Origin
 class Target:
     """A service that is called. `name` is its route on the egress listener, unique in a file.
 
-    `credentials` are for calls past that listener, which has them itself.
+    `credentials` are for calls past that listener, which has them itself. One that has no address
+    can be called through a gateway alone, which knows it by its route.
     """
 
     name: str
     origin: Origin
     credentials: Credentials = field(default_factory=Credentials)
+    has_address: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,18 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from copy import copy
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
-from extproc.address import Address, PipeAddress
+from extproc.address import Address, PipeAddress, SocketAddress
 from extproc.calls import Arriving, Call, CallFailed, Response, Target
+from extproc.config.model.root import Config
 from extproc.http import Headers
 from extproc.names import HEADER_ERROR, HEADER_TARGET
+from extproc.origin import Origin, parse_origin
 
 _CHUNK: Final = 64 * 2**10
 _MAX_HEADER: Final = 64 * 2**10
@@ -28,7 +31,7 @@ class Egress:
     """
 
     def __init__(self, via: Address | None = None) -> None:
-        self._via = via
+        self._via: Address | Origin | None = via
         connector = (
             aiohttp.UnixConnector(via.path, limit=0)
             if isinstance(via, PipeAddress)
@@ -47,6 +50,17 @@ class Egress:
             max_line_size=_MAX_HEADER,
             max_field_size=_MAX_HEADER,
         )
+
+    def through(self, gateway: Origin | None) -> Egress:
+        """Return the way through a gateway of others; by our own listener, where there is one.
+
+        It has the same connections, and is closed with this one.
+        """
+        if self._via is not None or gateway is None:
+            return self
+        way = copy(self)
+        way._via = gateway  # noqa: SLF001 - another view of the same
+        return way
 
     async def close(self) -> None:
         """Close all connections."""
@@ -73,7 +87,8 @@ class Egress:
 
     def _send(self, call: Call) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         given: Iterable[tuple[str, str]] = call.headers
-        if self._via is None:
+        if not isinstance(self._via, Address):
+            # A gateway of others has no keys of ours.
             given = call.target.credentials.applied(given, call.path)
         headers = [(name, _as_sent(value)) for name, value in given]
         return self._session.request(
@@ -86,11 +101,22 @@ class Egress:
         )
 
     def _base(self, target: Target) -> str:
-        if self._via is None:
-            return f"{target.origin.scheme}://{target.origin.authority}"
-        if isinstance(self._via, PipeAddress):
+        via = self._via
+        if isinstance(via, PipeAddress):
             return "http://egress"
-        return f"http://{self._via}"
+        if isinstance(via, SocketAddress):
+            return f"http://{via}"
+        if via is not None:
+            return f"{via.scheme}://{via.authority}{via.path_prefix}"
+        if not target.has_address:
+            raise CallFailed(f"{target.name} is a cluster of the gateway: it needs egress.url")
+        return f"{target.origin.scheme}://{target.origin.authority}"
+
+
+def gateway_of(config: Config) -> Origin | None:
+    """Return the gateway that calls go through where there is no listener of ours for them."""
+    url = config.egress.url
+    return parse_origin(url, api=False) if url is not None else None
 
 
 def _as_sent(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from extproc.availability import Availability
 from extproc.config.model.root import Config, Tracing
-from extproc.egress import Egress
+from extproc.egress import Egress, gateway_of
 from extproc.pipeline import Pipeline
 from extproc.recording import Recorder
 from extproc.runtime import Runtime, build, informed
@@ -89,14 +89,15 @@ class Generations:
         current = self._serving[-1] if self._serving else None
         same_tracing = current is not None and current.config.tracing == config.tracing
         tracer = current.tracer if current and same_tracing else _tracer(config.tracing)
+        egress = self._egress.through(gateway_of(config))
         try:
             # Strategies are fitted here: requests go on meanwhile.
             runtime = await asyncio.to_thread(
                 build,
                 config,
                 generation=number,
-                caller=self._egress,
-                way=self._egress,
+                caller=egress,
+                way=egress,
                 tracer=tracer,
             )
         except BaseException:

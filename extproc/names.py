@@ -15,6 +15,9 @@ HEADER_PREFIX: Final = "x-outerloop-"
 SPOOFED_HEADERS: Final = r"(?i)x[-_](outerloop|envoy)[-_].*"
 """RE2 expression of the header names that only the gateway may set (underscores included)."""
 
+OWN_HEADERS: Final = r"(?i)x[-_]outerloop[-_].*"
+"""The same, without those that a gateway of others may have uses for."""
+
 HEADER_AGENT: Final = "x-outerloop-agent"
 HEADER_PLAN: Final = "x-outerloop-plan"
 HEADER_STEP: Final = "x-outerloop-step"
@@ -34,6 +37,29 @@ HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_TRACEPARENT: Final = "traceparent"
 HEADER_HOPS: Final = "outerloop-hops"
 
+RESPONSE_HEADERS: Final = (
+    HEADER_AGENT,
+    HEADER_PLAN,
+    HEADER_STEP,
+    HEADER_SOURCE,
+    HEADER_CONFIDENCE,
+    HEADER_VARIANT,
+    HEADER_CACHED,
+    HEADER_DECISION_MS,
+    HEADER_ERROR,
+)
+"""All that an answer tells a client."""
+
+WRITABLE: Final = (
+    f"{HEADER_PREFIX}[a-z0-9-]+",
+    "content-length",  # a body that was replaced must have the right one
+    "content-type",  # of the processor's own answers, which these rules hold for too
+    "allow",
+    HEADER_TRACEPARENT,
+    HEADER_HOPS,
+)
+"""RE2 expressions of all headers that the processor may set: no path, no credentials."""
+
 TAKEOVER: Final = "takeover."
 """Prefix of the targets that are agents which take over for others."""
 
@@ -47,6 +73,8 @@ METADATA_TRACE_ID: Final = "trace_id"
 METADATA_AGENT: Final = "agent"
 METADATA_PLAN: Final = "plan"
 METADATA_SOURCE: Final = "source"
+METADATA_OBSERVED: Final = "observed"
+"""What would have become of a request that is only observed."""
 METADATA_FILTERS: Final = "filters"
 METADATA_OUTPUT_FILTERS: Final = "output_filters"
 METADATA_EXCHANGE: Final = "exchange"
@@ -71,6 +99,8 @@ DETAILS_OF_AGENTS: Final = "via_upstream"
 PATH_CHAT: Final = "/v1/chat/completions"
 PATH_MESSAGES: Final = "/v1/messages"
 PATH_RESPONSES: Final = "/v1/responses"
+PATHS: Final = (PATH_CHAT, PATH_MESSAGES, PATH_RESPONSES)
+"""Where conversations come in."""
 PATH_MODELS: Final = "/v1/models"
 PATH_HEALTH: Final = "/healthz"
 

@@ -34,6 +34,7 @@ from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
 from extproc.http import HttpRequest, Mutations, Scalar
 from extproc.plan import LONGEST_WAIT, Decision, FilterRecord
+from extproc.recording import Outcome
 from extproc.request_span import NAME, of_plan, of_request
 from extproc.runtime import Listener, Runtime
 from extproc.spans import Span, current
@@ -60,7 +61,8 @@ class Pipeline:
         try:
             self._admit(request)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
-            return to_reject(error)
+            # Where nothing is refused, it is only noted: with the decision that is yet to come.
+            return None if self._observes(request) else to_reject(error)
         return None
 
     def readdressed(self, request: HttpRequest) -> Mutations | Reject | None:
@@ -105,7 +107,7 @@ class Pipeline:
         try:
             listener = self._admit(request)
             if request.path == names.PATH_MODELS:
-                return Result(listener.models)
+                return Result(listener.models, observed=listener.observes)
             exchange = Exchange(
                 request,
                 _trail(request, span or self._parent(request, None)),
@@ -114,7 +116,10 @@ class Pipeline:
             )
             decision, conversation, exchange = await self._decide(listener, exchange)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
-            return _result(to_reject(error), exchange, None)
+            refused = _result(to_reject(error), exchange, None)
+            return _observed(refused) if self._observes(request) else refused
+        if listener.observes:
+            return _observed(_result(_mutations(decision, exchange, None), exchange, decision))
         if len(decision.plan.agents) == 1:
             return await _finish(listener, exchange, conversation, decision)
         earlier = listener.steps.longest(decision.plan.agents[:-1])
@@ -184,6 +189,12 @@ class Pipeline:
             return self._listener(request).name
         except UnsupportedGateway:
             return ""
+
+    def _observes(self, request: HttpRequest) -> bool:
+        try:
+            return self._listener(request).observes
+        except UnsupportedGateway:
+            return False
 
     def _parent(self, request: HttpRequest, gateway: str | None) -> str:
         for parent in (gateway, request.headers.get(names.HEADER_TRACEPARENT)):
@@ -271,6 +282,13 @@ def _result(
             names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
         }
     return Result(answer, decision, filters, metadata, captured=exchange.captured)
+
+
+def _observed(result: Result) -> Result:
+    """Return what only is noted: the headers of a decision that nothing follows from."""
+    verdict = result.answer.code if isinstance(result.answer, Reject) else Outcome.ROUTED.value
+    metadata = {**result.metadata, names.METADATA_OBSERVED: verdict}
+    return replace(result, metadata=metadata, observed=True)
 
 
 def _trail(request: HttpRequest, parent: str) -> Trail:

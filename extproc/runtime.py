@@ -46,6 +46,7 @@ class Listener:
     """What the pipeline needs to know of one listener. Times are seconds.
 
     `input` are its filters before the decision, `answers` those of agents' answers, by the agent.
+    One that `observes` decides, and leaves requests as they are.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Listener:
     decision_timeout: float
     models: Answer
     answers: Mapping[str, AnswerFilters]
+    observes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def _listener(
         decision_timeout=listener.decision_timeout.total_seconds(),
         models=Answer(models_body((agent.id, agent.description) for agent in listener.agents)),
         answers=_answers(config, listener, chain),
+        observes=listener.mode == "observe",
     )
 
 

@@ -25,6 +25,7 @@ import uvloop
 
 from extproc.address import parse as parse_address
 from extproc.availability import Availability
+from extproc.certificates import ServerTls
 from extproc.config.load import ConfigError, loads
 from extproc.config.model.root import Config
 from extproc.control import Control
@@ -62,6 +63,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--notice", type=float, required=True)
     parser.add_argument("--drain-time", type=float, required=True)
     parser.add_argument("--log-level", default="info")
+    parser.add_argument("--tls-certificate")
+    parser.add_argument("--tls-key")
+    parser.add_argument("--tls-client-ca")
+    parser.add_argument("--tls-client-san", action="append", default=[])
     return parser.parse_args()
 
 
@@ -100,8 +105,19 @@ async def _start(options: argparse.Namespace, exits: AsyncExitStack) -> Server:
     server = generations.commit(options.generation, Recorders(Metrics(), decisions))
     control = await Control(generations, decisions, availability).start(options.control)
     exits.push_async_callback(control.cleanup)
-    await server.start(options.bind)
+    await server.start(options.bind, _tls(options))
     return server
+
+
+def _tls(options: argparse.Namespace) -> ServerTls | None:
+    if options.tls_certificate is None:
+        return None
+    return ServerTls(
+        options.tls_certificate,
+        options.tls_key,
+        options.tls_client_ca,
+        tuple(options.tls_client_san),
+    )
 
 
 def _read(file: str, snapshot: Path) -> Config:

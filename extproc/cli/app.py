@@ -88,15 +88,36 @@ def up(file: Path, admin: str | None, workers: int, drain_time: float, log_level
 @_admin
 @_workers
 @_drain_time
+@click.option("--tls-certificate", metavar="FILE", help="Speak TLS: the chain to show, PEM.")
+@click.option("--tls-key", metavar="FILE", help="Its key. Files are read again when they change.")
+@click.option("--tls-client-ca", metavar="FILE", help="Clients must show a certificate of this CA.")
+@click.option(
+    "--tls-client-san",
+    "tls_client_sans",
+    metavar="NAME",
+    multiple=True,
+    help="DNS name or URI that such a certificate must have; several: one of them.",
+)
 @_log_level
 @_debug
 def serve(
-    file: Path, bind: str, admin: str | None, workers: int, drain_time: float, log_level: str
+    file: Path,
+    bind: str,
+    admin: str | None,
+    workers: int,
+    drain_time: float,
+    tls_certificate: str | None,
+    tls_key: str | None,
+    tls_client_ca: str | None,
+    tls_client_sans: tuple[str, ...],
+    log_level: str,
 ) -> None:
     """Run the processor alone, beside an Envoy that exists."""
     from extproc.cli import run
+    from extproc.cli.server_tls import server_tls
 
-    run.serve(run.Options(file, admin, workers, drain_time, log_level), bind)
+    tls = server_tls(tls_certificate, tls_key, tls_client_ca, tls_client_sans, bind=bind)
+    run.serve(run.Options(file, admin, workers, drain_time, log_level), bind, tls)
 
 
 @cli.command()
@@ -112,13 +133,20 @@ def check(file: Path, *, as_json: bool) -> None:
 
 @cli.command()
 @_file
-@click.option("--target", type=click.Choice(["bootstrap"]), required=True, help="What to render.")
+@click.option(
+    "--target",
+    type=click.Choice(
+        ["bootstrap", "xds", "envoy-snippet", "envoy-gateway", "istio", "kubernetes"]
+    ),
+    required=True,
+    help="What to render.",
+)
 @click.option(
     "-o", "--output", "directory", type=click.Path(path_type=Path), help="Write files into DIR."
 )
 @_debug
 def render(file: Path, target: str, directory: Path | None) -> None:
-    """Print the Envoy configuration."""
+    """Print Envoy configuration or Kubernetes manifests."""
     from extproc.cli.render import render as work
 
     work(file, target=target, directory=directory)
@@ -255,6 +283,67 @@ def logs(
     from extproc.cli import logs as work
 
     work.logs(work.Options(files, config, follow, last, errors, agent, request_id))
+
+
+@cli.command()
+@click.option("--gateway", metavar="URL", required=True, help="Where clients connect.")
+@click.option("-c", "--config", "file", type=click.Path(path_type=Path), help="The YAML that runs.")
+@click.option("--listener", metavar="NAME", help="Which of the YAML's. Default: the only one.")
+@click.option(
+    "--header",
+    "headers",
+    metavar="'NAME: VALUE'",
+    multiple=True,
+    help="Sent with every request: authorization, or host. Repeatable.",
+)
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(0.1, 3600),
+    default=60.0,
+    show_default=True,
+    help="Seconds for each request.",
+)
+@click.option("--cacert", "ca_file", type=_INPUT, help="PEM to check the gateway's certificate by.")
+@click.option("--cert", "certificate", type=_INPUT, help="PEM of our own certificate and its key.")
+@click.option(
+    "--envoy-admin", metavar="ADDR", help="host:port or unix:path: read Envoy's settings too."
+)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@_debug
+def doctor(
+    gateway: str,
+    file: Path | None,
+    listener: str | None,
+    headers: tuple[str, ...],
+    timeout: float,
+    ca_file: Path | None,
+    certificate: Path | None,
+    envoy_admin: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Probe a running gateway and say what is wrong in its attachment.
+
+    Sends some 20 requests, one after another. Most are refused before an agent sees them; up to 8
+    are prompts of a few words that agents answer (max_tokens 1, or 64 for streams). Bodies of up
+    to 64 MiB are sent, which no agent sees.
+    """
+    from extproc.cli import doctor as work
+
+    work.doctor(
+        work.Options(
+            gateway,
+            file,
+            listener,
+            headers,
+            timeout,
+            ca_file,
+            certificate,
+            envoy_admin,
+            as_json,
+        )
+    )
 
 
 @cli.command()

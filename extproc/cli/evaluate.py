@@ -22,7 +22,7 @@ from extproc.cli.failures import FAULTS, USAGE, Failure
 from extproc.cli.files import pick_listener, read
 from extproc.config.model.orchestrator import OrchestratorConfig
 from extproc.config.model.root import Config, Limits
-from extproc.egress import Egress
+from extproc.egress import Egress, gateway_of
 from extproc.evaluation import report
 from extproc.evaluation.agents import AgentSets, read_agents
 from extproc.evaluation.cases import AgentsOf, Case, read_cases
@@ -111,7 +111,8 @@ async def _decide_all(
 ) -> list[Result]:
     egress = Egress()
     try:
-        fitted = {name: _fit(each, config, egress) for name, each in agents.items()}
+        caller = egress.through(gateway_of(config)) if config is not None else egress
+        fitted = {name: _fit(each, config, caller) for name, each in agents.items()}
         return await decide_all(cases, fitted, at_once=_AT_ONCE, done=done)
     finally:
         await egress.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -14,10 +14,10 @@ from extproc.config.load import ConfigError, Loaded, load
 from extproc.config.report import as_text
 
 
-def read(file: Path) -> Loaded:
+def read(file: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
     """Load `file`; print its warnings. Raises `Failure` with all its faults printed."""
     try:
-        loaded = load(file, os.environ)
+        loaded = load(file, environ)
     except ConfigError as error:
         click.echo(as_text(error.faults, error.warnings), err=True)
         raise Failure(summary(file, error.faults), FAULTS) from error

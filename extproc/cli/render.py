@@ -1,35 +1,42 @@
-"""`outerloop render`: Envoy configuration on standard output or in files."""
+"""`outerloop render`: Envoy configuration and manifests, on standard output or in files."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import click
 
-from extproc.address import SocketAddress
 from extproc.cli.failures import FAULTS, Failure
 from extproc.cli.files import read
-
-_PROCESSOR: Final = (SocketAddress("127.0.0.1", 9001),)
-"""Where `outerloop serve` listens by default."""
-_ENVOY_ADMIN: Final = SocketAddress("127.0.0.1", 9901)
+from extproc.cli.targets import TARGETS, Order
+from extproc.config.lenient import Lenient
 
 
 def render(file: Path, *, target: str, directory: Path | None) -> None:
-    """Print or write what `target` needs. Raises `Failure`."""
-    from extproc.envoyconf.render.bootstrap import render as render_bootstrap
-    from extproc.envoyconf.topology import Places, build
-
-    config = read(file).config
-    text = render_bootstrap(build(config, Places(_PROCESSOR, _ENVOY_ADMIN)))
+    """Print or write what `target` needs; notes go to standard error. Raises `Failure`."""
+    environ = Lenient(os.environ)
+    loaded = read(file, environ)
+    try:
+        rendered = TARGETS[target](Order(loaded, tuple(environ.asked), directory))
+    except ValueError as error:
+        raise Failure(f"{target}: {error}", FAULTS) from error
+    for name in environ.missing:
+        click.echo(f"note: {name} is not set here; a placeholder stands for it", err=True)
+    for note in rendered.notes:
+        click.echo(f"note: {note}", err=True)
     if directory is None:
-        click.echo(text, nl=False)
+        click.echo("".join(rendered.files.values()), nl=False)
         return
-    path = directory / f"{target}.yaml"
+    _write(directory, rendered.files)
+
+
+def _write(directory: Path, files: Mapping[str, str]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+            click.echo(directory / name)
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}", FAULTS) from error
-    click.echo(path)

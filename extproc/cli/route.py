@@ -11,7 +11,7 @@ import click
 from extproc.cli.failures import FAULTS, USAGE, Failure
 from extproc.cli.files import pick_listener, read
 from extproc.config.model.root import Config
-from extproc.egress import Egress
+from extproc.egress import Egress, gateway_of
 from extproc.errors import OuterloopError
 from extproc.explaining import Explained, body_of, explain, summary
 from extproc.runtime import Listener, Runtime, build
@@ -45,7 +45,8 @@ async def _decide(config: Config, name: str | None, body: bytes) -> Explained:
 
 def _build(config: Config, egress: Egress) -> Runtime:
     try:
-        return build(config, generation=1, caller=egress)
+        caller = egress.through(gateway_of(config))
+        return build(config, generation=1, caller=caller)
     except ValueError as error:
         raise Failure(str(error), FAULTS) from error
 

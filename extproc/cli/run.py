@@ -17,6 +17,7 @@ from typing import Final
 import click
 
 from extproc.address import Address, PipeAddress, SocketAddress, parse
+from extproc.certificates import ServerTls
 from extproc.cli.failures import NOT_STARTED, USAGE, Failure
 from extproc.cli.files import read
 from extproc.config.load import Loaded, load
@@ -75,7 +76,7 @@ def up(options: Options, meanwhile: Meanwhile | None = None) -> None:
             raise Failure(str(error), NOT_STARTED) from error
 
 
-def serve(options: Options, bind: str) -> None:
+def serve(options: Options, bind: str, tls: ServerTls | None = None) -> None:
     """Run workers alone until a signal. Raises `Failure`."""
     try:
         addresses = following(_address(bind, "--bind"), options.workers)
@@ -84,7 +85,7 @@ def serve(options: Options, bind: str) -> None:
     loaded = _begin(options)
     with _private_folder() as folder:
         try:
-            asyncio.run(_serve(options, loaded, folder, addresses))
+            asyncio.run(_serve(options, loaded, folder, addresses, tls))
         except StartError as error:
             raise Failure(str(error), NOT_STARTED) from error
 
@@ -122,6 +123,8 @@ async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhi
     told = signals()
     binary = find_binary()
     config = loaded.config
+    if config.egress.url is not None:
+        log.warning("egress.url: has no effect here, where Envoy is ours")
     for listener in config.listeners:
         require_free(SocketAddress(listener.address, listener.port), f"listener {listener.name}")
     settings = WorkerSettings(
@@ -142,6 +145,7 @@ async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhi
         admin=PipeAddress(str(folder / "envoy.sock")),
         egress=settings.egress,
         folder=Folder(str(folder / "envoy"), dynamic=True),
+        complete=True,
     )
     async with AsyncExitStack() as exits:
         envoy_admin = EnvoyAdmin(folder / "envoy.sock")
@@ -166,7 +170,11 @@ async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhi
 
 
 async def _serve(
-    options: Options, loaded: Loaded, folder: Path, addresses: tuple[Address, ...]
+    options: Options,
+    loaded: Loaded,
+    folder: Path,
+    addresses: tuple[Address, ...],
+    tls: ServerTls | None,
 ) -> None:
     told = signals()
     if loaded.config.orchestrator.avoid_unavailable:
@@ -182,6 +190,7 @@ async def _serve(
         notice=_DRAIN_NOTICE,
         drain_time=options.drain_time,
         log_level=options.log_level,
+        tls=tls,
     )
     async with AsyncExitStack() as exits:
         stack = Stack(settings, _first_snapshot(folder, loaded))

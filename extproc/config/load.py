@@ -13,7 +13,6 @@ from extproc.config.enabled import without_disabled
 from extproc.config.environment import Unresolved, substitute
 from extproc.config.faults import ConfigError, Fault, Location, in_order, path_text
 from extproc.config.model.root import Config
-from extproc.config.pending import pending, pending_warnings
 from extproc.config.validate import validate
 from extproc.config.yaml_source import Node, parse, place_of
 
@@ -57,7 +56,7 @@ def loads(
     said = {fault.path for fault in translation.errors}
     unsaid = (fault for fault in validated.errors if fault.path not in said)
     all_errors = in_order((*translation.errors, *errors, *unsaid))
-    warnings += [*validated.warnings, *pending_warnings(tree, file)]
+    warnings += validated.warnings
     all_warnings = in_order((*translation.warnings, *warnings))
     if all_errors:
         raise ConfigError(all_errors, all_warnings)
@@ -95,7 +94,7 @@ def _unresolved(
     warnings: list[Fault] = []
     for each in unresolved:
         location = used.get(each)
-        idle = location is None or pending(tree, location) or _is_disabled(tree, location)
+        idle = location is None or _is_disabled(tree, location)
         message = f"{path_text(each.node.path)}: {each.problem}"
         (warnings if idle else errors).append(each.node.fault(file, message))
     return errors, warnings

@@ -13,13 +13,14 @@ def redact(config: Config) -> dict[str, Any]:
     """Return the configuration as JSON values, defaults included, without secrets.
 
     Hidden are all access keys, and what may hold a secret as well: the values of headers that are
-    added for agents, and texts in the options of filters. URLs cannot hold one.
+    added for agents, and texts in the options of filters and in `envoy`. URLs cannot hold one.
     """
     shown = config.model_dump(mode="json")
     for agent in shown["agents"]:
         agent["headers"] = dict.fromkeys(agent["headers"], HIDDEN)
     for each in shown["filters"]:
         each["options"] = _hide_texts(each["options"])
+    shown["envoy"] = _hide_texts(shown["envoy"])
     return shown
 
 

@@ -16,6 +16,7 @@ MODEL: Final = "model"
 EMBEDDINGS: Final = "embeddings"
 
 _MCP_PATH: Final = "/mcp"
+_IN_A_GATEWAY: Final = Origin("http", "gateway", 80)
 
 
 def agent_targets(config: Config) -> dict[str, Target]:
@@ -23,22 +24,20 @@ def agent_targets(config: Config) -> dict[str, Target]:
 
     Envoy knows all hosts of an agent. Without it, the first one of its largest variant is called.
     """
-    return {
-        agent.id: Target(f"agent/{agent.id}", parse_origin(url), _credentials(agent))
-        for agent in config.agents
-        for url in _first_url(agent)
-    }
+    return {agent.id: _agent_target(agent) for agent in config.agents}
+
+
+def _agent_target(agent: Agent) -> Target:
+    name, credentials = f"agent/{agent.id}", _credentials(agent)
+    if agent.cluster is not None:
+        return Target(name, _IN_A_GATEWAY, credentials, has_address=False)
+    largest: Upstream = max(agent.variants or (), key=lambda each: each.weight, default=agent)
+    return Target(name, parse_origin(largest.urls[0]), credentials)
 
 
 def _credentials(agent: Agent) -> Credentials:
     key = agent.access_key.get_secret_value() if agent.access_key is not None else None
     return Credentials(agent.forwards_authorization, key, tuple(agent.headers.items()))
-
-
-def _first_url(agent: Agent) -> tuple[str, ...]:
-    largest: Upstream = max(agent.variants or (), key=lambda each: each.weight, default=agent)
-    urls = largest.endpoints or ((largest.url,) if largest.url is not None else ())
-    return urls[:1]
 
 
 def filter_targets(config: Config) -> dict[str, Target]:

@@ -14,6 +14,11 @@ LISTENERS: Final = "listeners.json"
 
 _PRIVATE: Final = "secret-"
 
+PROCESSOR_CERTIFICATE: Final = "processor-certificate"
+"""Name of the secret with what Envoy shows the processor."""
+PROCESSOR_CA: Final = "processor-ca"
+"""Name of the secret with the authorities that the processor is checked against."""
+
 EGRESS: Final = "outerloop.egress"
 """The listener for the processor's own calls: no name that a configuration can have."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeAlias
 
+from extproc.certificates import Certificate, read_authorities, read_certificate
 from extproc.config.model.agents import Agent
-from extproc.config.model.listeners import Listener, ListenerTls
+from extproc.config.model.listeners import Listener
 from extproc.config.model.root import Config
 from extproc.envoyconf.files import (
     certificate_secret,
@@ -24,14 +23,6 @@ class Text:
     """The value of a header."""
 
     value: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A certificate chain and its key, both PEM."""
-
-    chain: bytes = field(repr=False)
-    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +56,9 @@ def _of_agent(agent: Agent) -> Iterator[tuple[str, Secret]]:
 
 
 def _of_listener(listener: Listener) -> Iterator[tuple[str, Secret]]:
-    if listener.tls is None:
+    tls = listener.tls
+    if tls is None:
         return
-    yield certificate_secret(listener.name), _certificate(listener.tls)
-    if listener.tls.client_ca is not None:
-        yield client_ca_secret(listener.name), _authorities(listener.tls.client_ca)
-
-
-def _certificate(tls: ListenerTls) -> Certificate:
-    read = Certificate(_read(tls.certificate), _read(tls.key))
-    try:
-        # Without a password OpenSSL would ask on the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
-            tls.certificate, tls.key, password=b""
-        )
-    except (ssl.SSLError, OSError) as error:
-        reason = getattr(error, "reason", None) or "not PEM"
-        raise ValueError(f"{tls.certificate} and {tls.key} are no pair: {reason}") from None
-    return read
-
-
-def _authorities(file: str) -> Authorities:
-    content = _read(file)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode())
-    except (ssl.SSLError, ValueError):
-        raise ValueError(f"{file} has no certificates (PEM)") from None
-    return Authorities(content)
-
-
-def _read(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise ValueError(f"{file}: {error.strerror}") from None
+    yield certificate_secret(listener.name), read_certificate(tls.certificate, tls.key)
+    if tls.client_ca is not None:
+        yield client_ca_secret(listener.name), Authorities(read_authorities(tls.client_ca))

@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 from extproc.address import Address, SocketAddress
 from extproc.calls import Target
 from extproc.config.model.agents import Agent
+from extproc.config.model.deploy import OwnEnvoy
 from extproc.config.model.listeners import Listener, ListenerTls
 from extproc.config.model.root import Config, Limits
 from extproc.config.targets import filter_targets, targets
@@ -31,6 +32,7 @@ from extproc.envoyconf.upstreams import (
     ClientTls,
     Destination,
     Hop,
+    ProcessorTls,
     UpstreamCluster,
     agent_clusters,
     agent_destination,
@@ -68,8 +70,9 @@ class AgentListener:
     """An address that clients talk to, and the agents that may be reached from it.
 
     `unasked` is the agent that gets what the processor could not be asked about; None: nobody.
-    `message_timeout` is how long Envoy waits for a decision. Nothing here follows from agents:
-    a listener that changes is drained.
+    `message_timeout` is how long Envoy waits for a decision. `observed_by` is the agent that gets
+    everything where decisions are only observed. Nothing here follows from agents: a listener that
+    changes is drained.
     """
 
     name: str
@@ -78,6 +81,7 @@ class AgentListener:
     message_timeout: timedelta
     tls: ListenerTls | None = None
     unasked: str | None = None
+    observed_by: str | None = None
 
     def keeping(self, routes: tuple[AgentRoute, ...]) -> AgentListener:
         """Return this one with those of `routes` whose agents it does not lead to itself."""
@@ -124,7 +128,8 @@ class Topology:
     """Everything Envoy runs. Listeners and clusters are in the order of the file.
 
     `egress` is None where the processor finds its own way out; `folder` is where Envoy reads what
-    does not stand in its bootstrap.
+    does not stand in its bootstrap. `own` is what the user adds, as Envoy writes it. Without
+    `processor_tls` the processor is spoken to in plain HTTP/2.
     """
 
     listeners: tuple[AgentListener, ...]
@@ -138,6 +143,8 @@ class Topology:
     count_tokens: bool
     tracing: Tracing | None
     folder: Folder
+    own: OwnEnvoy
+    processor_tls: ProcessorTls | None = None
 
     @property
     def upstreams(self) -> tuple[UpstreamCluster, ...]:
@@ -176,13 +183,15 @@ class Places:
 
     `processor` has one address for each worker, or two of which one is in use. Envoy's own
     `admin` is loopback or a unix socket, never public; so is `egress`, where the processor's own
-    calls come in.
+    calls come in. An Envoy that is `complete` has no clusters but those of the configuration.
     """
 
     processor: tuple[Address, ...]
     admin: Address
     egress: Address | None = None
     folder: Folder = BESIDE_A_GATEWAY
+    complete: bool = False
+    processor_tls: ProcessorTls | None = None
 
 
 def build(config: Config, places: Places, *, system_ca: str | None = None) -> Topology:
@@ -195,8 +204,10 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
             default: this machine's.
 
     Raises:
-        ValueError: an agent has no `url`, which `load` does not let pass.
+        ValueError: an agent's cluster is not there where Envoy has no others than ours.
     """
+    if places.complete:
+        _require_clusters(config)
     agents = {agent.id: agent for agent in config.agents}
     ca = system_ca or system_ca_file()
     egress = places.egress
@@ -225,7 +236,20 @@ def build(config: Config, places: Places, *, system_ca: str | None = None) -> To
         count_tokens=config.observability.tokens,
         tracing=tracing,
         folder=places.folder,
+        own=config.envoy,
+        processor_tls=places.processor_tls,
     )
+
+
+def _require_clusters(config: Config) -> None:
+    """Raise ValueError for an agent whose cluster nobody has told an Envoy of ours."""
+    known = {each.get("name") for each in config.envoy.clusters}
+    for agent in config.agents:
+        if agent.cluster is not None and agent.cluster not in known:
+            raise ValueError(
+                f"agent {agent.id}: its `cluster` is one of a gateway that exists; here it must "
+                "stand in `envoy.clusters`"
+            )
 
 
 def _tracing(config: Config) -> Tracing | None:
@@ -302,6 +326,7 @@ def _listener(listener: Listener, agents: Mapping[str, Agent], *, chained: bool)
         message_timeout=min(listener.decision_timeout + _DECISION_SLACK, LONGEST_WAIT),
         tls=listener.tls,
         unasked=listener.default_agent if listener.on_unavailable == "default_agent" else None,
+        observed_by=listener.default_agent if listener.mode == "observe" else None,
     )
 
 

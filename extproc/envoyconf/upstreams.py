@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -34,6 +34,16 @@ class ClientTls:
     ca: str
     certificate: str | None = None
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorTls(ClientTls):
+    """TLS towards the processor, whose certificate must have the name `san`: DNS, URI or IP.
+
+    The files are PEM, where Envoy is.
+    """
+
+    san: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,8 @@ class Destination:
     """How a route reaches one service. A timeout of zero is none.
 
     `affinity` is the header by which a caller stays on its share and, where the cluster hashes,
-    its host. The caller's credentials go on only with `forward_authorization`.
+    its host. The caller's credentials go on only with `forward_authorization`. A `foreign` cluster
+    is not ours: what answers there has passed none of our filters.
     """
 
     shares: tuple[Share, ...]
@@ -141,6 +152,7 @@ class Destination:
     affinity: str | None = None
     copies: Copies | None = None
     forward_authorization: bool = True
+    foreign: bool = False
 
     @property
     def own_authorities(self) -> bool:
@@ -152,8 +164,11 @@ class Destination:
 def agent_clusters(agent: Agent, system_ca: str) -> tuple[UpstreamCluster, ...]:
     """Return the clusters of an agent: one, or one for each variant.
 
-    `system_ca` is the PEM file that https hosts are checked against unless the agent names one.
+    None for one whose cluster the gateway has already. `system_ca` is the PEM file that https
+    hosts are checked against unless the agent names one.
     """
+    if agent.cluster is not None:
+        return ()
     return tuple(
         UpstreamCluster(
             # A slash cannot stand in an id, so that no two names can ever meet.
@@ -197,15 +212,10 @@ def target_destination(target: Target) -> Destination:
 def agent_destination(agent: Agent, timeout: timedelta) -> Destination:
     """Return the way to an agent; `timeout` is for agents that have none of their own."""
     clusters = {each.variant: each for each in agent_clusters(agent, "")}
-    first = next(iter(clusters.values()))
-    weights = {each.id: each.weight for each in agent.variants or ()} or {"": 1}
     affinity = agent.session_affinity
     return Destination(
-        shares=tuple(
-            Share(clusters[variant].name, weight, clusters[variant].authority)
-            for variant, weight in layout(weights)
-        ),
-        path_prefix=first.hosts[0].path_prefix,
+        shares=_shares(agent, clusters),
+        path_prefix=next((each.hosts[0].path_prefix for each in clusters.values()), ""),
         timeout=timeout if agent.timeout is None else agent.timeout,
         idle_timeout=agent.idle_timeout,
         retries=agent.retries,
@@ -213,15 +223,26 @@ def agent_destination(agent: Agent, timeout: timedelta) -> Destination:
         affinity=affinity.header if affinity is not None else None,
         copies=_copies(agent),
         forward_authorization=agent.forwards_authorization,
+        foreign=agent.cluster is not None,
+    )
+
+
+def _shares(agent: Agent, clusters: Mapping[str, UpstreamCluster]) -> tuple[Share, ...]:
+    if agent.cluster is not None:
+        # The hosts are not known: they are called by the name that the client used.
+        return (Share(agent.cluster, 1, ""),)
+    weights = {each.id: each.weight for each in agent.variants or ()} or {"": 1}
+    return tuple(
+        Share(clusters[variant].name, weight, clusters[variant].authority)
+        for variant, weight in layout(weights)
     )
 
 
 def _upstreams(agent: Agent) -> Iterator[tuple[str, tuple[tuple[Origin, ...], ...]]]:
     for variant, upstream in _named(agent):
-        first = upstream.endpoints or ((upstream.url,) if upstream.url else ())
-        if not first:
+        groups = (upstream.urls, upstream.failover)
+        if not upstream.urls:
             raise ValueError(f"agent {agent.id} has no url")
-        groups = (first, upstream.failover)
         yield variant, tuple(tuple(map(parse_origin, group)) for group in groups if group)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from extproc.certificates import ServerTls
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
 from extproc.recording import Recorder
 from extproc.server.servicer import Servicer
+from extproc.server.tls import OnlyNamed, credentials
 from extproc.server.wire import MAX_MESSAGE_OVERHEAD
 
 _LARGEST_MESSAGE: Final = LARGEST_SIZE + MAX_MESSAGE_OVERHEAD
@@ -37,23 +39,35 @@ class Server:
     def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
         self._servicer = Servicer(pipeline, recorder)
         self._health = health_aio.HealthServicer()
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server: Any = None
+
+    async def start(self, address: str, tls: ServerTls | None = None) -> int:
+        """Listen on `host:port` or `unix:path`; return the port.
+
+        Raises OSError; ValueError where a file of `tls` cannot be used.
+        """
+        only = (OnlyNamed(tls.client_sans),) if tls is not None and tls.client_sans else ()
+        self._server = grpc.aio.server(options=_OPTIONS, interceptors=only)
         handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-
-    async def start(self, address: str) -> int:
-        """Listen on `host:port` or `unix:path`; return the port. Raises OSError."""
-        try:
-            port = int(self._server.add_insecure_port(address))
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}") from error
+        port = self._listen(address, tls)
         await self._server.start()
         for service in ("", PROCESSOR_SERVICE):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return port
+
+    def _listen(self, address: str, tls: ServerTls | None) -> int:
+        shown = credentials(tls) if tls is not None else None
+        try:
+            if shown is None:
+                return int(self._server.add_insecure_port(address))
+            return int(self._server.add_secure_port(address, shown))
+        except RuntimeError as error:
+            wrong_key = f", or {tls.key} is no key for RSA, P-256 or P-384" if tls else ""
+            raise OSError(f"cannot listen on {address}{wrong_key}") from error
 
     @property
     def older_streams(self) -> int:
@@ -68,4 +82,5 @@ class Server:
         """Report NOT_SERVING, serve on for `notice` seconds, then finish within `grace`."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(notice)
-        await self._server.stop(grace)
+        if self._server is not None:
+            await self._server.stop(grace)

@@ -123,11 +123,11 @@ class _Stream:
         with self._pipeline.span(command.request, self._gateway_span()) as span:
             try:
                 result = await self._pipeline.run(command.request, filters, span.traceparent)
-                following = self._machine.receive(Decided(result.answer, result.metadata))
+                following = self._machine.receive(Decided(result.told, result.metadata))
                 if isinstance(following, Finish):
                     await self._context.write(encode(following))
                     result = await following.work.finish()
-                    following = self._machine.receive(Decided(result.answer, result.metadata))
+                    following = self._machine.receive(Decided(result.told, result.metadata))
             finally:
                 self._record(command, result, filters, span)
         return following

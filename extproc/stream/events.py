@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from extproc.capturing import Captured
 from extproc.errors import Reject
 from extproc.http import NO_METADATA, Answer, Headers, Metadata, Mutations
+from extproc.names import HEADER_ERROR, HEADER_PREFIX
 from extproc.plan import Decision, FilterRecord
 
 
@@ -98,7 +99,7 @@ class Result:
     `decision` is None where the request did not get that far. `filters` are those that were asked,
     in order. `metadata` is for the access log and for the filters of the answer, who know the
     request by the id `exchange`, empty where there are none. `captured` is what is to be kept of
-    its text.
+    its text. Of a request that is only `observed` nothing is enforced.
     """
 
     answer: Mutations | Reject | Answer | Unfinished
@@ -107,6 +108,17 @@ class Result:
     metadata: Metadata = field(default_factory=lambda: NO_METADATA)
     exchange: str = ""
     captured: Captured = field(default=(), repr=False)
+    observed: bool = False
+
+    @property
+    def told(self) -> Mutations | Reject | Answer | Unfinished:
+        """What Envoy is told: where it only observes, headers that change nothing."""
+        if not self.observed:
+            return self.answer
+        if isinstance(self.answer, Reject):
+            return Mutations(set_headers=((HEADER_ERROR, self.answer.code),))
+        pairs = self.answer.set_headers if isinstance(self.answer, Mutations) else ()
+        return Mutations(set_headers=tuple(p for p in pairs if p[0].startswith(HEADER_PREFIX)))
 
 
 @dataclass(frozen=True, slots=True)

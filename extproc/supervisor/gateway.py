@@ -93,7 +93,9 @@ def _say_drained(before: Topology, new: Topology) -> None:
 
 
 def _of_all_listeners(of: Topology) -> tuple[object, ...]:
-    return of.limits, of.response_headers, of.access_log, of.count_tokens, of.tracing
+    # A filter may read the whole of what a user adds.
+    own = of.own.http_filters
+    return of.limits, of.response_headers, of.access_log, of.count_tokens, of.tracing, own
 
 
 def _static(listener: AgentListener) -> AgentListener:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from extproc.address import Address
+from extproc.certificates import ServerTls
 from extproc.supervisor import metrics
 from extproc.supervisor.child import Child, Command, Status
 from extproc.supervisor.envoy import EnvoyAdmin
@@ -34,7 +35,7 @@ class WorkerSettings:
     `bind` has the addresses of each worker: one, or two that its processes use in turn. `folder` is
     private to this run: control sockets and metrics lie in it. `egress` is the listener that calls
     go through; None: straight to their targets. `notice` is how long a worker serves on after it
-    reports that it stops; times are seconds.
+    reports that it stops; times are seconds. `tls` is None where callers need none.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class WorkerSettings:
     notice: float
     drain_time: float
     log_level: str
+    tls: ServerTls | None = None
 
     @property
     def metrics(self) -> Path:
@@ -81,7 +83,18 @@ def worker_command(
         *("--notice", str(settings.notice)),
         *("--drain-time", str(settings.drain_time)),
         *("--log-level", settings.log_level),
+        *(_tls_options(settings.tls) if settings.tls is not None else ()),
     )
+
+
+def _tls_options(tls: ServerTls) -> Iterator[str]:
+    # Each in one word: a name may begin as an option does.
+    yield f"--tls-certificate={tls.certificate}"
+    yield f"--tls-key={tls.key}"
+    if tls.client_ca is not None:
+        yield f"--tls-client-ca={tls.client_ca}"
+    for name in tls.client_sans:
+        yield f"--tls-client-san={name}"
 
 
 class Stack:

@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 
 def blocks() -> Iterator[Block]:
-    for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]):
+    for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]):
         content = page.read_text(encoding="utf-8")
         for match in FENCE.finditer(content):
             line = content.count("\n", 0, match.start()) + 1

@@ -36,7 +36,7 @@ def test_the_stream_is_documented_as_it_is() -> None:
 
 
 def test_every_link_leads_to_a_file() -> None:
-    pages = [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
+    pages = [*ROOT.glob("*.md"), *DOCS.glob("**/*.md")]
     broken = [
         (page.name, link)
         for page in pages

@@ -454,6 +454,20 @@ def echo_agents() -> Iterator[dict[str, EchoAgent]]:
         agent.stop()
 
 
+@pytest.fixture(scope="session")
+def start_echo_agent() -> Iterator[Callable[[str], EchoAgent]]:
+    """Start further ones; they are stopped with the session."""
+    agents: list[EchoAgent] = []
+
+    def make(name: str) -> EchoAgent:
+        agents.append(EchoAgent(name))
+        return agents[-1]
+
+    yield make
+    for agent in agents:
+        agent.stop()
+
+
 TRAVEL = """
 version: v1
 agents:

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from extproc.address import PipeAddress, SocketAddress
 from extproc.calls import Call, CallFailed, Target
-from extproc.egress import Egress
+from extproc.config.model.root import Config
+from extproc.egress import Egress, gateway_of
 from extproc.forwarding import Credentials
 from extproc.origin import parse_origin
 
@@ -235,3 +236,45 @@ async def test_credentials_of_a_target_are_for_calls_past_the_listener(
     through = Egress(PipeAddress(str(tmp_path / "egress.sock")))
     assert (await through(made)).body == b"Bearer k"
     await through.close()
+
+
+async def test_a_call_through_a_gateway_of_others_brings_its_own_credentials(
+    serve: Serve, direct: Egress
+) -> None:
+    seen: list[web.Request] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.Response(body=b"{}")
+
+    port = await serve(handler)
+    way = direct.through(parse_origin(f"http://127.0.0.1:{port}/out", api=False))
+    target = Target("agent/a", parse_origin("http://nowhere"), Credentials(key="k3y"))
+    await way(Call(target, "/v1/x", b"{}", 20.0, 1000))
+    assert seen[0].path == "/out/v1/x"
+    assert seen[0].headers["x-outerloop-target"] == "agent/a"
+    assert seen[0].headers["authorization"] == "Bearer k3y"
+
+
+async def test_our_own_listener_goes_before_a_gateway_of_others(tmp_path: Path) -> None:
+    egress = Egress(PipeAddress(str(tmp_path / "egress.sock")))
+    assert egress.through(parse_origin("http://gateway")) is egress
+    await egress.close()
+
+
+async def test_what_only_a_gateway_knows_cannot_be_called_without_one(direct: Egress) -> None:
+    target = Target("agent/a", parse_origin("http://gateway"), has_address=False)
+    with pytest.raises(CallFailed, match=r"agent/a .* needs egress.url"):
+        await direct(Call(target, "/v1/x", b"{}", 20.0, 1000))
+
+
+def test_the_gateway_is_what_the_file_says() -> None:
+    file = {
+        "version": "v1",
+        "agents": [{"id": "a", "url": "http://h"}],
+        "listeners": [{"name": "l", "port": 1, "agents": [{"id": "a"}]}],
+    }
+    assert gateway_of(Config.model_validate(file)) is None
+    found = gateway_of(Config.model_validate({**file, "egress": {"url": "https://gw/out/"}}))
+    assert found is not None
+    assert (found.authority, found.path_prefix) == ("gw", "/out")

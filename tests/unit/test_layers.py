@@ -19,6 +19,7 @@ LAYERS = (
             "extproc.address",
             "extproc.availability",
             "extproc.calls",
+            "extproc.certificates",
             "extproc.forwarding",
             "extproc.names",
             "extproc.off_loop",
@@ -69,6 +70,8 @@ LAYERS = (
         ("extproc.telemetry",),
         ("extproc.supervisor",),
         ("extproc.envoyconf.render",),
+        ("extproc.manifests",),
+        ("extproc.doctor",),
     ),
     (("extproc.cli",), ("extproc.worker", "extproc.control", "extproc.generations")),
 )

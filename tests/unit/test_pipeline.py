@@ -280,3 +280,50 @@ async def test_what_was_meant_for_another_agent_gets_the_model_of_the_one_that_t
     assert rejected(pipeline.readdressed(post([], x_outerloop_target="takeover.b")))[0] == 400
     assert pipeline.readdressed(post(x_outerloop_target="agent/b")) is None
     assert pipeline.readdressed(post()) is None
+
+
+def observing(runtime: Runtime) -> Runtime:
+    listeners = {
+        name: replace(listener, observes=True) for name, listener in runtime.listeners.items()
+    }
+    return replace(runtime, listeners=listeners)
+
+
+class TestObserving:
+    """Decides, and changes nothing."""
+
+    async def test_the_decision_is_said_and_not_followed(self, make_runtime: MakeRuntime) -> None:
+        result = await Pipeline(observing(make_runtime())).run(post())
+        told = result.told
+        headers = headers_of(told)
+        assert headers["x-outerloop-agent"] == "a"
+        assert all(name.startswith("x-outerloop-") for name in headers)
+        assert isinstance(told, Mutations)
+        assert (told.reroute, told.body) == (False, None)
+        assert result.decision is not None
+        assert result.metadata["observed"] == "routed"
+
+    async def test_a_refusal_is_noted_and_not_made(self, make_runtime: MakeRuntime) -> None:
+        pipeline = Pipeline(observing(make_runtime()))
+        for request in (post({"messages": []}), post(path="/v1/embeddings"), encoded("gzip")):
+            assert pipeline.screen(request) is None
+            result = await pipeline.run(request)
+            assert isinstance(result.answer, Reject)
+            assert headers_of(result.told) == {"x-outerloop-error": result.answer.code}
+            assert result.metadata["observed"] == result.answer.code
+
+    async def test_the_list_of_models_is_for_others_to_answer(
+        self, make_runtime: MakeRuntime
+    ) -> None:
+        request = HttpRequest("GET", "/v1/models", Headers(()), b"")
+        result = await Pipeline(observing(make_runtime())).run(request)
+        assert result.told == Mutations()
+
+    async def test_earlier_agents_of_a_plan_are_not_called(
+        self, make_runtime: MakeRuntime, make_decider: MakeDecider, scripted: Callable[..., Any]
+    ) -> None:
+        plan = Plan(("a", "b"), Source.EMBEDDED, 0.9)
+        runtime = make_runtime(decider=make_decider(strategy=scripted(plan)))
+        result = await Pipeline(observing(runtime)).run(post())
+        assert headers_of(result.told)["x-outerloop-plan"] == "a,b"
+        assert headers_of(result.told)["x-outerloop-agent"] == "b"

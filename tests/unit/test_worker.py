@@ -11,10 +11,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc.supervisor import control
 from extproc.supervisor.stack import Snapshot
+from tests.certificates import issue
 
 YAML = """
 version: v1
@@ -29,7 +31,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     workers: list[Worker] = []
 
     def run(
-        agent: str = "http://127.0.0.1:1", folder: Path = tmp_path, notice: float = 0
+        *options: str,
+        agent: str = "http://127.0.0.1:1",
+        folder: Path = tmp_path,
+        notice: float = 0,
     ) -> Worker:
         snapshot = tmp_path / "snapshot.yaml"
         snapshot.write_text(YAML)
@@ -38,6 +43,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
             *("--file", str(tmp_path / "outerloop.yaml"), "--bind", f"unix:{folder}/w.sock"),
             *("--control", str(tmp_path / "control.sock")),
             *("--generation", "4", "--notice", str(notice), "--drain-time", "1"),
+            *options,
         )
         pipe = subprocess.PIPE
         worker = subprocess.Popen(
@@ -170,3 +176,34 @@ def test_an_address_that_cannot_be_listened_on_is_said_without_a_traceback(
     assert shown.splitlines()[-1] == f"cannot listen on unix:{tmp_path}/missing/w.sock"
     assert "Traceback" not in shown
     assert "Unclosed" not in shown
+
+
+def test_tls_is_what_the_options_say(start: Callable[..., Worker], tmp_path: Path) -> None:
+    authority = trustme.CA()
+    ours, envoy, other = (issue(authority, f"{name}.test") for name in ("ours", "envoy", "other"))
+    trusted = authority.cert_pem.bytes()
+    contents = {"certificate": ours.chain, "key": ours.key, "client-ca": trusted}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    files = [f"--tls-{name}={tmp_path / name}" for name in contents]
+    next_word(start(*files, "--tls-client-san=-x", "--tls-client-san=envoy.test"))
+    named = (("grpc.ssl_target_name_override", "ours.test"),)
+    for client, refused in ((envoy, False), (other, True)):
+        shown = grpc.ssl_channel_credentials(trusted, client.key, client.chain)
+        with grpc.secure_channel(f"unix:{tmp_path}/w.sock", shown, named) as channel:
+            call = health_pb2_grpc.HealthStub(channel).Check.with_call
+            if refused:
+                with pytest.raises(grpc.RpcError, match="PERMISSION_DENIED"):
+                    call(health_pb2.HealthCheckRequest(), timeout=20)
+            else:
+                call(health_pb2.HealthCheckRequest(), timeout=20)
+
+
+def test_a_certificate_that_is_gone_is_said_without_a_traceback(
+    start: Callable[..., Worker],
+) -> None:
+    worker = start("--tls-certificate=/missing", "--tls-key=/missing")
+    _, shown = worker.communicate(timeout=20)
+    assert worker.returncode == 1
+    assert shown.splitlines()[-1] == "/missing: No such file or directory"
+    assert "Traceback" not in shown

@@ -10,10 +10,18 @@ from extproc.config.checks.finding import Finding, repeated, unknown
 from extproc.config.faults import Location
 from extproc.config.model.agents import Agent, Upstream
 from extproc.config.model.root import Config
-from extproc.config.pending import has_effect
 from extproc.config.yaml_source import Node
 
 _WAYS: Final = ("url", "endpoints", "variants", "cluster", "service")
+_OF_CLUSTERS: Final = (
+    "load_balancing",
+    "circuit_breaker",
+    "outlier_detection",
+    "health_check",
+    "http2",
+    "tls",
+)
+_SENT_BY_CLUSTERS: Final = ("access_key", "headers")
 _HASHING: Final = ("ring_hash", "maglev")
 
 
@@ -23,6 +31,7 @@ def check_agents(config: Config, tree: Node, agent_ids: frozenset[str]) -> Itera
     yield from repeated(((agent.id, (*location, "id")) for agent, location in enabled), "id")
     for agent, location in enabled:
         yield from _ways(agent, location)
+        yield from _foreign(agent, location)
         yield from _urls(agent, location)
         yield from _variants(agent, location)
         yield from _affinity(agent, location)
@@ -37,13 +46,26 @@ def _ways(agent: Agent, location: Location) -> Iterator[Finding]:
         at = (*location, ways[1]) if ways else location
         needs = tuple((*location, way) for way in _WAYS)
         yield Finding(at, f"needs exactly one of {', '.join(_WAYS)}{given}", bool(ways), needs)
-    elif not has_effect(f"agents[].{ways[0]}"):
-        message = f"needs `url`: in this version `{ways[0]}` has no effect"
-        yield Finding((*location, ways[0]), message, at_key=True)
     if agent.failover and not (agent.url or agent.endpoints):
         message = "goes with `url` or `endpoints`; a variant has its own"
         needs = ((*location, "url"), (*location, "endpoints"))
         yield Finding((*location, "failover"), message, at_key=True, needs=needs)
+
+
+def _foreign(agent: Agent, location: Location) -> Iterator[Finding]:
+    """What is said of hosts says nothing where the gateway knows them, and nobody else."""
+    if agent.cluster is None:
+        return
+    needs = ((*location, "cluster"),)
+    for key in _OF_CLUSTERS:
+        if key in agent.model_fields_set:
+            message = "has no effect with `cluster`: it is the affair of the gateway's own cluster"
+            at = (*location, key)
+            yield Finding(at, message, at_key=True, needs=needs, is_warning=True)
+    for key in _SENT_BY_CLUSTERS:
+        if getattr(agent, key):
+            message = "cannot go with `cluster`: the cluster of an agent's `url` would send it"
+            yield Finding((*location, key), message, at_key=True, needs=needs)
 
 
 def _urls(agent: Agent, location: Location) -> Iterator[Finding]:

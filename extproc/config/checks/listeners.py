@@ -45,6 +45,7 @@ def check_listeners(config: Config, tree: Node, ids: Ids) -> Iterator[Finding]:
         yield from _filters(listener, location, tree, ids)
         yield from _rules(listener, location, tree, ids)
         yield from _fallbacks(listener, location, ids)
+        yield from _observed(listener, location, ids)
         yield from _long_plans(listener, location, config.orchestrator.max_agents, ids)
 
 
@@ -188,3 +189,18 @@ def _long_plans(
             message = f"never gets to {', '.join(extra)}: orchestrator.max_agents is {max_agents}"
             needs = (("orchestrator", "max_agents"), where)
             yield Finding(where, message, at_key=True, needs=needs, is_warning=True)
+
+
+def _observed(listener: Listener, location: Location, ids: Ids) -> Iterator[Finding]:
+    """Name what has no effect where decisions are only observed."""
+    if listener.mode != "observe":
+        return
+    needs = ((*location, "mode"),)
+    silent = "has no effect with `mode: observe`: nothing is enforced"
+    for key in ("output_filters", "on_unavailable", "on_step_error", "execution"):
+        if key in listener.model_fields_set:
+            at = (*location, key)
+            yield Finding(at, silent, at_key=True, needs=needs, is_warning=True)
+    if listener.agents and listener.default_agent in ids.with_model:
+        message = "the default agent gets everything here, and its `model` has no effect"
+        yield Finding((*location, "mode"), message, needs=needs, is_warning=True)

@@ -22,6 +22,9 @@ from extproc.config.model.types import (
 
 _UINT32 = 2**32 - 1
 
+SERVICE_DOMAIN = "svc.cluster.local"
+"""What Kubernetes' names of services end in, where nobody has chosen otherwise."""
+
 LoadBalancing = Literal["round_robin", "least_request", "random", "ring_hash", "maglev"]
 
 
@@ -102,6 +105,11 @@ class Upstream(Section):
     )
     failover: tuple[Url, ...] = Field((), description="used when the first group is unhealthy")
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The hosts of the first group; none where they are said in another way."""
+        return self.endpoints or ((self.url,) if self.url is not None else ())
+
 
 class Variant(Upstream):
     """One side of an A/B test or canary."""
@@ -143,8 +151,8 @@ class Agent(Upstream):
     )
     service: str | None = Field(
         None,
-        pattern=r"^[a-z0-9-]+\.[a-z0-9-]+:[0-9]{1,5}$",
-        description="`name.namespace:port` of a mesh service",
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\.[a-z0-9]([a-z0-9-]*[a-z0-9])?:[1-9][0-9]{0,4}$",
+        description="`name.namespace:port` of a Kubernetes or mesh service",
     )
     http2: bool = Field(False, description="speak HTTP/2 to the agent")
     tls: UpstreamTls = Field(UpstreamTls(), description="CA and client certificate for https")
@@ -175,6 +183,14 @@ class Agent(Upstream):
     forward_authorization: bool | None = Field(
         None, description="pass the caller's on; default: true, false where access_key is set"
     )
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The hosts of the first group, a service by its name in the cluster's DNS."""
+        if self.service is None:
+            return super().urls
+        host, _, port = self.service.partition(":")
+        return (f"http://{host}.{SERVICE_DOMAIN}:{port}",)
 
     @property
     def forwards_authorization(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from extproc.config.model.agents import Agent
+from extproc.config.model.deploy import Deploy, OwnEnvoy
 from extproc.config.model.filters import Filter
 from extproc.config.model.listeners import Listener
 from extproc.config.model.orchestrator import OrchestratorConfig
@@ -105,3 +106,5 @@ class Config(Section):
     admin: Admin = Field(Admin(), description="health, metrics, status page")
     egress: Egress = Field(Egress(), description="beside a gateway: the way out")
     tracing: Tracing = Field(Tracing(), description="OpenTelemetry")
+    envoy: OwnEnvoy = Field(OwnEnvoy(), description="your own parts of the Envoy configuration")
+    deploy: Deploy = Field(Deploy(), description="the place that `render` renders for")

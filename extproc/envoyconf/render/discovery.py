@@ -12,17 +12,21 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 from envoy_data_plane.google.protobuf import Any
 
+from extproc.config.model.deploy import OwnEnvoy
 from extproc.envoyconf.files import EGRESS, File, Files, endpoints_file, routes_file, secret_file
+from extproc.envoyconf.render.own import NOTHING, put_in
 from extproc.envoyconf.resources import bootstrap
 from extproc.envoyconf.resources.clusters import has_endpoints
 from extproc.envoyconf.resources.egress import egress_routes
 from extproc.envoyconf.resources.hosts import grouped_assignment
 from extproc.envoyconf.resources.routes import route_configuration
+from extproc.envoyconf.resources.tls import processor_secrets
 from extproc.envoyconf.secrets import Authorities, Secret, Text
 from extproc.envoyconf.topology import Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
 
 _VERSION_DIGITS: Final = 16
+_CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 
 
 def files(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
@@ -36,22 +40,38 @@ def files(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
         if isinstance(each, UpstreamCluster) and has_endpoints(each, topology.folder)
     ]
     return Files(
-        clusters=_file(bootstrap.clusters(topology)),
+        clusters=_file(bootstrap.clusters(topology), topology.own.clusters),
         endpoints={
             endpoints_file(each.name, each.shape): _file([grouped_assignment(each)])
             for each in apart
         },
-        listeners=_file(bootstrap.listeners(topology)),
-        routes={routes_file(name): _file([each]) for name, each in routes.items()},
-        secrets={secret_file(name): _file([_secret(name, secrets[name])]) for name in secrets},
+        listeners=_file(bootstrap.listeners(topology), own=topology.own),
+        routes={
+            routes_file(name): _file([each], own=topology.own) for name, each in routes.items()
+        },
+        secrets={
+            **{secret_file(name): _file([_secret(name, secrets[name])]) for name in secrets},
+            **processor_files(topology),
+        },
     )
 
 
-def _file(messages: Iterable[Message]) -> File:
+def processor_files(topology: Topology) -> dict[str, File]:
+    """Return the files of the secrets by which the processor is reached; no key is in them."""
+    ours = topology.processor_tls
+    secrets = processor_secrets(ours) if ours is not None else []
+    return {secret_file(each.name): _file([each]) for each in secrets}
+
+
+def _file(
+    messages: Iterable[Message],
+    others: Iterable[Mapping[str, object]] = (),
+    own: OwnEnvoy = NOTHING,
+) -> File:
     resources = [
         # betterproto2's own spelling of some names is not Envoy's.
-        Any.pack(each).to_dict(casing=str)
-        for each in messages
+        *(put_in(Any.pack(each).to_dict(casing=str), own) for each in messages),
+        *({"@type": _CLUSTER, **each} for each in others),
     ]
     version = hashlib.sha256(json.dumps(resources).encode()).hexdigest()[:_VERSION_DIGITS]
     document = {"version_info": version, "resources": resources}

@@ -29,6 +29,7 @@ _FIELDS: Final = {
     "plan": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_PLAN})%",
     "source": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_SOURCE})%",
     "confidence": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_CONFIDENCE})%",
+    "observed": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_OBSERVED})%",
     "filters": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_FILTERS})%",
     "output_filters": f"%DYNAMIC_METADATA({_OURS}:{names.METADATA_OUTPUT_FILTERS})%",
     "variant": f"%CLUSTER_METADATA({_OURS}:{VARIANT_KEY})%",

@@ -20,7 +20,7 @@ from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources.addresses import load_assignment
 from extproc.envoyconf.resources.hosts import cluster_metadata, grouped_assignment
 from extproc.envoyconf.resources.sources import endpoints_from
-from extproc.envoyconf.resources.tls import upstream_tls, upstream_tls_by_host
+from extproc.envoyconf.resources.tls import processor_tls, upstream_tls, upstream_tls_by_host
 from extproc.envoyconf.resources.upstream_filters import upstream_filters
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
@@ -130,6 +130,7 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
             )
         ],
         circuit_breakers=unlimited(),
+        transport_socket=processor_tls(topology),
         typed_extension_protocol_options={
             _HTTP_OPTIONS: Any.pack(
                 upstreams.HttpProtocolOptions(explicit_http_config=_http_version(http2=True))

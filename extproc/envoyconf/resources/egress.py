@@ -20,7 +20,7 @@ from extproc.config.model.root import Limits
 from extproc.envoyconf.files import EGRESS
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.destinations import removed_headers, route_action
-from extproc.envoyconf.resources.ext_proc import model_processor, model_replaced
+from extproc.envoyconf.resources.ext_proc import model_processor, whole_requests
 from extproc.envoyconf.resources.headers import (
     early_target,
     header_option,
@@ -125,7 +125,7 @@ def _to_target(to: EgressRoute, limits: Limits) -> route.Route:
         match=route.RouteMatch(prefix=to.path, headers=[header_is(names.HEADER_TARGET, to.target)]),
         route=action,
         typed_per_filter_config=(buffer_enabled(limits.max_request_bytes) if to.agent else {})
-        | ({MODEL: model_replaced()} if to.new_model else {}),
+        | ({MODEL: whole_requests()} if to.new_model else {}),
         request_headers_to_add=([header_option(names.HEADER_AGENT, to.agent)] if to.agent else []),
         request_headers_to_remove=removed_headers(to.to),
         response_headers_to_add=served_by(to.agent) if to.agent else [],

@@ -22,16 +22,6 @@ from extproc.envoyconf.resources.retries import processor_retries
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
 from extproc.plan import LONGEST_WAIT
 
-_WRITABLE: Final = (
-    f"{names.HEADER_PREFIX}[a-z0-9-]+",
-    "content-length",  # a body that was replaced must have the right one
-    "content-type",  # of the processor's own answers, which these rules hold for too
-    "allow",
-    names.HEADER_TRACEPARENT,
-    names.HEADER_HOPS,
-)
-"""All that the processor may set, in requests and in its answers: no path, no credentials."""
-
 # Spelled in full: `DEFAULT` means SEND for some phases and SKIP for others.
 _PHASES: Final = ext_proc.ProcessingMode(
     request_header_mode=ext_proc.ProcessingModeHeaderSendMode.SEND,
@@ -106,7 +96,7 @@ def answers_enabled() -> Any:
 
 
 def model_processor() -> Any:
-    """Return the filter for requests to agents that take over; see `model_replaced`."""
+    """Return the filter for requests to agents that take over; see `whole_requests`."""
     return Any.pack(
         ext_proc.ExternalProcessor(
             grpc_service=_service(),
@@ -120,8 +110,8 @@ def model_processor() -> Any:
     )
 
 
-def model_replaced() -> Any:
-    """Return the per-route configuration of a route whose agent wants a model of its own."""
+def whole_requests() -> Any:
+    """Return the per-route configuration by which a filter gets requests that it did not get."""
     return Any.pack(
         ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(processing_mode=_PHASES))
     )
@@ -190,7 +180,7 @@ def _deciding(listener: AgentListener, stat_prefix: str, *, failure_mode_allow: 
             processing_mode=_PHASES,
             message_timeout=listener.message_timeout,
             max_message_timeout=LONGEST_WAIT,
-            mutation_rules=_allowing(_WRITABLE),
+            mutation_rules=_allowing(names.WRITABLE),
             metadata_options=ext_proc.MetadataOptions(receiving_namespaces=_OURS),
             stat_prefix=stat_prefix,
         )

@@ -76,17 +76,20 @@ def unmarked_ids() -> hcm.RequestIdExtension:
     )
 
 
-def early_mutation(listener: str) -> core.TypedExtensionConfig:
+def early_mutation(
+    listener: str, removed: str = names.SPOOFED_HEADERS
+) -> core.TypedExtensionConfig:
     """Return the mutation that runs before anything reads the request.
 
-    Later is too late: the route would already be chosen by what the client sent.
+    Later is too late: the route would already be chosen by what the client sent. Header names that
+    the expression `removed` matches are the gateway's alone.
     """
     return core.TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation",
         typed_config=Any.pack(
             early_header_mutation.HeaderMutation(
                 mutations=[
-                    _remove_matching(names.SPOOFED_HEADERS),
+                    _remove_matching(removed),
                     rules.HeaderMutation(append=header_option(names.HEADER_LISTENER, listener)),
                 ]
             )
@@ -112,6 +115,12 @@ def to_client(level: Literal["none", "basic", "full"]) -> Any:
             mutations=header_mutation.Mutations(response_mutations=[*untold, *mutations])
         )
     )
+
+
+def told_by_route(level: Literal["none", "basic", "full"]) -> list[core.HeaderValueOption]:
+    """Return the same for the route of an agent, where the answers of others are not ours."""
+    formats = {"none": {}, "basic": _BASIC, "full": _FULL}[level]
+    return [header_option(name, value) for name, value in formats.items()]
 
 
 def of_the_one_that_served() -> Any:

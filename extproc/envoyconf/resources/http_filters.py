@@ -45,13 +45,21 @@ It is the filter that asks again, and the only one of the two without which noth
 ANSWERS: Final = "outerloop.answers"
 """Name by which an agent's route switches the filters of answers on."""
 
+SLOT_BEFORE: Final = "outerloop.slot.before_decision"
+"""Where `envoy.http_filters.before_decision` is put in: see `render.own`."""
+
+SLOT_AFTER: Final = "outerloop.slot.after_decision"
+"""Where `envoy.http_filters.after_decision` is put in."""
+
 PATH_STATE: Final = "outerloop.path"
 """Filter state with the path as the client asked for it: the router rewrites `:path`."""
 
 
 def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFilter]:
     """Return the filters as requests pass them; responses pass them the other way."""
-    filters = [
+    # What is only observed passes undecided too.
+    observes = listener.observed_by is not None
+    filters: list[tuple[str, Any | None]] = [
         # First, so that it sees every answer last: agents', the processor's and Envoy's own.
         ("envoy.filters.http.header_mutation", headers.to_client(topology.response_headers)),
         # Sees an answer next to last, with what the first one may take away.
@@ -60,6 +68,8 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         ("envoy.filters.http.set_filter_state", _path_state()),
         # Before the processor: liveness does not depend on it.
         ("envoy.filters.http.health_check", _health_check()),
+        # Before bodies are read: who may not come, or not yet, costs nothing.
+        (SLOT_BEFORE, None),
         # Before the buffer, which bounds what they make of a body.
         *decompressors(topology.limits),
         # Before the processor: slow uploads wait here, and the whole body is bounded once.
@@ -67,7 +77,9 @@ def http_filters(listener: AgentListener, topology: Topology) -> list[hcm.HttpFi
         # Decides, and has the route chosen again.
         (DECIDED, external_processor(listener)),
         # A worker that dies takes with it what it was deciding.
-        (PROCESSOR, decided_by_another_worker(listener)),
+        *([] if observes else [(PROCESSOR, decided_by_another_worker(listener))]),
+        # Sees the decision.
+        (SLOT_AFTER, None),
         # Behind the decision, as it does what the agent's route says; answers pass it first.
         (ANSWERS, answer_processor()),
     ]

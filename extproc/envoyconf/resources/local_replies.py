@@ -87,18 +87,32 @@ _OF_AN_AGENT: Final = frozenset(
 
 def local_reply_config() -> hcm.LocalReplyConfig:
     """Return the answers of `GATEWAY_ERRORS`, each in the shape of both APIs."""
-    # Not at its start: by then the path may carry the prefix of an agent's url.
-    asked = f"request.url_path.contains('{names.PATH_MESSAGES}')"
     return hcm.LocalReplyConfig(
         mappers=[
             _mapper(GATEWAY_ERRORS[code], path, condition)
             for code, cause in _CAUSES
             for path, condition in (
-                (names.PATH_MESSAGES, f"({cause}) && {asked}"),
+                (names.PATH_MESSAGES, f"({cause}) && {_asked(names.PATH_MESSAGES)}"),
                 (names.PATH_CHAT, cause),
             )
         ]
     )
+
+
+def local_replies_of_conversations() -> hcm.LocalReplyConfig:
+    """Return the same for a gateway that has other requests too, which keep its own answers."""
+    return hcm.LocalReplyConfig(
+        mappers=[
+            _mapper(GATEWAY_ERRORS[code], path, f"({cause}) && {_asked(path)}")
+            for code, cause in _CAUSES
+            for path in names.PATHS
+        ]
+    )
+
+
+def _asked(path: str) -> str:
+    # Not at its start: by then the path may carry the prefix of an agent's url.
+    return f"request.url_path.contains('{path}')"
 
 
 def _mapper(error: GatewayError, path: str, condition: str) -> hcm.ResponseMapper:

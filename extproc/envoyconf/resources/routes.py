@@ -16,24 +16,34 @@ from extproc.envoyconf.resources.http_filters import (
 )
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.topology import API_ROOT, AgentListener, AgentRoute
-from extproc.errors import GATEWAY_ERRORS
 from extproc.plan import Source
 
-_NOWHERE: Final = route.DirectResponseAction(status=GATEWAY_ERRORS["no_route"].status)
-"""What an undecided request meets. Its body comes from the local replies."""
+VIRTUAL_HOST: Final = "agents"
+
+_NOWHERE: Final = "outerloop.nowhere"
+"""A cluster that is not there: what an undecided request meets is one of the local replies.
+
+To a direct response filters such as CORS do nothing.
+"""
 
 
 def route_configuration(listener: AgentListener) -> route.RouteConfiguration:
     """Return the routes to the agents that `listener` offers, and to no other."""
-    agents = [_to_agent(each) for each in listener.routes]
     everything = route.VirtualHost(
-        name="agents",
+        name=VIRTUAL_HOST,
         domains=["*"],
-        routes=[*agents, *_undecided(listener)],
+        routes=[*routes_to_agents(listener), *_undecided(listener)],
         # Envoy's own note on the client's address, which says nothing to an agent.
         request_headers_to_remove=["x-envoy-internal"],
     )
-    return route.RouteConfiguration(name=listener.name, virtual_hosts=[everything])
+    return route.RouteConfiguration(
+        name=listener.name, virtual_hosts=[everything], validate_clusters=False
+    )
+
+
+def routes_to_agents(listener: AgentListener) -> list[route.Route]:
+    """Return the routes of requests that are decided."""
+    return [_to_agent(each) for each in listener.routes]
 
 
 def _to_agent(route_to: AgentRoute) -> route.Route:
@@ -50,6 +60,8 @@ def _to_agent(route_to: AgentRoute) -> route.Route:
         typed_per_filter_config=answers_filtered() if filtered else {},
         request_headers_to_add=[forwarded_host(), *readable],
         request_headers_to_remove=removed_headers(route_to.to),
+        # Our own clusters drop all of them, by a filter.
+        response_headers_to_remove=list(names.RESPONSE_HEADERS) if route_to.to.foreign else [],
     )
 
 
@@ -58,10 +70,11 @@ def _undecided(listener: AgentListener) -> list[route.Route]:
 
     Only bodies that can be a conversation are waited for: all else is refused at the headers.
     """
-    unasked = next((each for each in listener.routes if each.agent == listener.unasked), None)
+    default = {each.agent: each for each in listener.routes}.get(
+        listener.observed_by or listener.unasked or ""
+    )
     conversations = [
-        route.RouteMatch(path=path, headers=[header_is(":method", "POST")])
-        for path in (names.PATH_CHAT, names.PATH_MESSAGES, names.PATH_RESPONSES)
+        route.RouteMatch(path=path, headers=[header_is(":method", "POST")]) for path in names.PATHS
     ]
     others = [
         route.RouteMatch(prefix="/"),
@@ -70,22 +83,35 @@ def _undecided(listener: AgentListener) -> list[route.Route]:
     ]
     return [
         *(
-            _to_default_agent(match, unasked)
-            if unasked is not None
-            else route.Route(match=match, direct_response=_NOWHERE)
+            _to_default_agent(match, default, observed=listener.observed_by is not None)
+            if default is not None
+            else route.Route(match=match, route=_nowhere())
             for match in conversations
         ),
         *(
-            route.Route(
-                match=match, direct_response=_NOWHERE, typed_per_filter_config=buffer_disabled()
-            )
+            route.Route(match=match, route=_nowhere(), typed_per_filter_config=buffer_disabled())
             for match in others
         ),
     ]
 
 
-def _to_default_agent(match: route.RouteMatch, to: AgentRoute) -> route.Route:
-    """Return the route of what the processor could not be asked about; all else is routed anew."""
+def _nowhere() -> route.RouteAction:
+    return route.RouteAction(cluster=_NOWHERE)
+
+
+def _to_default_agent(match: route.RouteMatch, to: AgentRoute, *, observed: bool) -> route.Route:
+    """Return the route of what the processor could not be asked about; all else is routed anew.
+
+    Where decisions are only observed it is everybody's, and says what was decided.
+    """
+    if observed:
+        return route.Route(
+            name="observed",
+            match=match,
+            route=route_action(to.to, rewrite_prefix=match.path or ""),
+            request_headers_to_add=[forwarded_host()],
+            request_headers_to_remove=removed_headers(to.to),
+        )
     told = {
         names.HEADER_AGENT: to.agent,
         names.HEADER_PLAN: to.agent,

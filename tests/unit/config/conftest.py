@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from extproc.config import pending
 from extproc.config.load import ConfigError, Fault, Loaded, loads
 
 MARK = "►"
@@ -80,12 +79,6 @@ def expect_warnings(read: Callable[..., Loaded]) -> Expect:
         ] == [], shown
 
     return expect
-
-
-@pytest.fixture
-def all_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key is pending, so that checks of features to come can be tested."""
-    monkeypatch.setattr(pending, "PENDING", {})
 
 
 @pytest.fixture

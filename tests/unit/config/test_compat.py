@@ -53,7 +53,6 @@ def test_listeners_that_are_dropped_are_named_loudly(plano_files: Path) -> None:
     ]
 
 
-@pytest.mark.usefixtures("all_features")
 def test_the_model_that_decides_is_taken_over(plano_files: Path) -> None:
     path = plano_files / "orchestrator_model_v0_4.yaml"
     environ = {"ORCHESTRATOR_KEY": "key", "OTEL_ENDPOINT": "http://collector:4317"}
@@ -88,7 +87,6 @@ def test_the_model_that_decides_is_taken_over(plano_files: Path) -> None:
     }
 
 
-@pytest.mark.usefixtures("all_features")
 def test_a_variable_of_the_model_that_decides_is_needed(plano_files: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(plano_files / "orchestrator_model_v0_4.yaml")
@@ -98,7 +96,6 @@ def test_a_variable_of_the_model_that_decides_is_needed(plano_files: Path) -> No
     ]
 
 
-@pytest.mark.usefixtures("all_features")
 def test_the_older_name_of_the_override_works(plano_files: Path) -> None:
     loaded = load(plano_files / "local_orchestrator_v0_3.yaml")
     assert loaded.config.orchestrator.model is not None
@@ -138,7 +135,6 @@ def test_listener_keys_without_effect(expect_warnings: Callable[..., None], key:
 
 
 @pytest.mark.parametrize("key", TRACING_KEYS)
-@pytest.mark.usefixtures("all_features")
 def test_tracing_keys_without_effect(expect_warnings: Callable[..., None], key: str) -> None:
     expect_warnings(f"version: v1\ntracing: {{►{key}: 3}}\n" + REST, "has no effect here")
 
@@ -200,7 +196,6 @@ def test_an_override_without_an_address_has_no_effect(
     expect_warnings(text, "model_providers: has no effect here", reason)
 
 
-@pytest.mark.usefixtures("all_features")
 def test_our_own_orchestrator_comes_first(expect_warnings: Callable[..., None]) -> None:
     expect_warnings(
         f"""

@@ -86,14 +86,12 @@ def test_variables_of_keys_without_effect_need_not_be_set(
         """version: v1
 ►mode: ►$NOT_SET
 agents:
-  - {id: a, url: http://h, ►service: ►$NOT_SET}
+  - {id: a, url: http://h}
   - {id: b, enabled: false, url: ►$NOT_SET}
 listeners: [{name: l, port: 1, agents: [{id: a}, {id: b}]}]
 """,
         "mode: has no effect here",
         "mode: the environment variable NOT_SET",
-        "agents[0].service: accepted, but has no effect yet",
-        "agents[0].service: the environment variable NOT_SET",
         "agents[1].url: the environment variable NOT_SET",
     )
 

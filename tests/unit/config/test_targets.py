@@ -64,5 +64,11 @@ def test_of_variants_of_one_size_the_first_is_called() -> None:
     assert agent_targets(with_agent(variants=variants))["a"].origin.authority == "x"
 
 
-def test_an_agent_whose_place_only_the_gateway_knows_is_no_target() -> None:
-    assert agent_targets(with_agent(cluster="theirs")) == {}
+def test_an_agent_whose_place_only_the_gateway_knows_has_no_address() -> None:
+    found = agent_targets(with_agent(cluster="theirs"))["a"]
+    assert (found.name, found.has_address) == ("agent/a", False)
+
+
+def test_a_service_is_called_by_its_name_in_the_cluster() -> None:
+    found = agent_targets(with_agent(service="weather.agents:8080"))["a"]
+    assert found.origin.authority == "weather.agents.svc.cluster.local:8080"

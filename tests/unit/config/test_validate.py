@@ -3,8 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from extproc.config.validate import validate
 from extproc.config.yaml_source import parse
 
@@ -94,7 +92,6 @@ listeners: [{name: l, port: z, agents: [{id: a}]}]
     assert [error.path for error in errors] == []
 
 
-@pytest.mark.usefixtures("all_features")
 def test_a_valid_tree_becomes_a_configuration() -> None:
     text = """
 version: v1

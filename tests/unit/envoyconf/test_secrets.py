@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import trustme
 
+from extproc.certificates import Certificate
 from extproc.config.model.root import Config
-from extproc.envoyconf.secrets import Authorities, Certificate, Text, secrets
+from extproc.envoyconf.secrets import Authorities, Text, secrets
 
 
 def config(tls: dict[str, Any] | None = None, **keys: Any) -> Config:

@@ -92,16 +92,35 @@ def test_https_is_checked_against_the_systems_authorities_or_the_agents_own(
     ]
 
 
-def test_an_agent_without_a_url_is_refused() -> None:
-    config = Config.model_validate(
-        {
-            "version": "v1",
-            "agents": [{"id": "weather", "cluster": "theirs"}],
-            "listeners": LISTENERS,
-        }
+def with_cluster(**more: Any) -> Config:
+    agents = [{"id": "weather", "cluster": "theirs"}]
+    return Config.model_validate(
+        {"version": "v1", "agents": agents, "listeners": LISTENERS, **more}
     )
-    with pytest.raises(ValueError, match="agent weather has no url"):
-        build(config, Places((PipeAddress("/0"),), PipeAddress("/1")))
+
+
+COMPLETE = Places((PipeAddress("/0"),), PipeAddress("/1"), complete=True)
+
+
+def test_an_agent_whose_cluster_the_gateway_has_brings_none() -> None:
+    topology = build(with_cluster(), replace(COMPLETE, complete=False))
+    assert topology.clusters == ()
+    (route,) = topology.listeners[0].routes
+    assert [(share.cluster, share.authority) for share in route.to.shares] == [("theirs", "")]
+    assert route.to.foreign
+
+
+def test_a_gateway_that_runs_nothing_else_must_be_told_of_it() -> None:
+    with pytest.raises(ValueError, match=r"agent weather: .*envoy\.clusters"):
+        build(with_cluster(), COMPLETE)
+    own = {"clusters": [{"name": "theirs"}]}
+    assert build(with_cluster(envoy=own), COMPLETE).own.clusters == ({"name": "theirs"},)
+
+
+def test_a_listener_that_observes_sends_everything_to_its_default_agent() -> None:
+    listener = {**LISTENERS[0], "mode": "observe"}
+    topology = build(with_cluster(listeners=[listener]), replace(COMPLETE, complete=False))
+    assert topology.listeners[0].observed_by == "weather"
 
 
 def test_an_agent_that_only_a_rule_names_is_routable(make_topology: Make) -> None:

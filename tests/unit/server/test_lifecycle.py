@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from extproc.certificates import ServerTls
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
 from extproc.server.lifecycle import _OPTIONS, Server
+from tests.certificates import issue
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -60,6 +64,20 @@ async def test_a_taken_port_is_an_error(
         await second.start(f"127.0.0.1:{port}")
     await first.drain(0, 0)
     await second.drain(0, 0)
+
+
+async def test_a_key_that_grpc_cannot_use(
+    make_pipeline: Callable[..., Pipeline], recorder: Any, tmp_path: Path
+) -> None:
+    """OpenSSL can, so that the pair is one."""
+    issued = issue(trustme.CA(), "processor.test", curve=ec.SECP256K1())
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    certificate.write_bytes(issued.chain)
+    key.write_bytes(issued.key)
+    server = Server(make_pipeline(), recorder)
+    with pytest.raises(OSError, match=r"tls\.key is no key for RSA, P-256 or P-384"):
+        await server.start("127.0.0.1:0", ServerTls(str(certificate), str(key)))
+    await server.drain(0, 0)
 
 
 async def test_a_socket_that_a_killed_worker_left_is_taken_over(

@@ -206,9 +206,9 @@ class TestTakingOver:
     async def test_what_the_file_is_warned_of_is_logged(
         self, running: Running, caplog: pytest.LogCaptureFixture
     ) -> None:
-        running.write("b", "egress: {url: 'http://127.0.0.1:1'}\n")
+        running.write("b", "tracing: {random_sampling: 1}\n")
         await running.reloader().reload()
-        assert "egress.url: accepted, but has no effect yet" in caplog.text
+        assert "tracing: has no effect without `otlp_endpoint`" in caplog.text
         assert running.reloads.generation == 2
 
     async def test_what_only_a_start_can_change_is_told(

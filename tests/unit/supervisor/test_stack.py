@@ -4,11 +4,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from extproc.address import PipeAddress
+from extproc.certificates import ServerTls
 from extproc.supervisor.child import Child, Command, Status
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError
@@ -260,3 +262,17 @@ class TestCommandLine:
         line = worker_command(stack.settings, Snapshot(7, Path("/x.yaml")), 0)
         assert line[line.index("--snapshot") + 1] == "/x.yaml"
         assert line[line.index("--generation") + 1] == "7"
+
+    def test_tls_is_told_where_there_is_some(self, make_stack: MakeStack) -> None:
+        stack = make_stack()
+        line = worker_command(stack.settings, stack.snapshot, 0)
+        assert not [each for each in line if each.startswith("--tls")]
+        tls = ServerTls("/tls.crt", "/tls.key", "/ca.crt", ("a.test", "-b"))
+        line = worker_command(replace(stack.settings, tls=tls), stack.snapshot, 0)
+        assert [each for each in line if each.startswith("--tls")] == [
+            "--tls-certificate=/tls.crt",
+            "--tls-key=/tls.key",
+            "--tls-client-ca=/ca.crt",
+            "--tls-client-san=a.test",
+            "--tls-client-san=-b",
+        ]

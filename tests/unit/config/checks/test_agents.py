@@ -6,8 +6,6 @@ import pytest
 
 from extproc.config.load import Loaded
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 LISTENERS = """
 listeners:
   - {name: l, port: 1, agents: [{id: a}]}
@@ -167,3 +165,21 @@ def test_certificates_that_nobody_looks_at_are_told(read: Callable[..., Loaded])
 
 def test_nothing_is_said_about_disabled_agents(read: Callable[..., object]) -> None:
     read(file("  - {id: a, url: 'http://h'}\n  - {id: b, enabled: false, fallback: nobody}"))
+
+
+def test_what_is_said_of_hosts_has_no_effect_where_the_gateway_knows_them(
+    expect_warnings: Callable[..., None],
+) -> None:
+    expect_warnings(
+        file("  - {id: a, cluster: theirs, ►http2: true, timeout: 3s, ►health_check: {}}"),
+        "agents[0].http2: has no effect with `cluster`",
+        "agents[0].health_check: has no effect with `cluster`",
+    )
+
+
+def test_a_key_is_sent_by_a_cluster_of_ours_alone(expect_errors: Callable[..., None]) -> None:
+    expect_errors(
+        file("  - {id: a, cluster: theirs, ►access_key: k, ►headers: {x-team: a}}"),
+        "agents[0].access_key: cannot go with `cluster`",
+        "agents[0].headers: cannot go with `cluster`",
+    )

@@ -5,8 +5,6 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 REST = """
 version: v1
 agents: [{id: a, url: "http://h"}]

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 AGENTS = """
 version: v1
 agents:
@@ -211,3 +209,23 @@ def test_what_takes_over_has_no_filters_of_its_own(
         "put the same input_filters on weather",
     )
     read(text.replace("►weather", "weather, input_filters: [guard]"))
+
+
+def test_what_has_no_effect_where_decisions_are_observed_is_told(
+    expect_warnings: Callable[..., None],
+) -> None:
+    expect_warnings(
+        f"""
+{AGENTS}
+listeners:
+  - name: l
+    port: 1
+    mode: observe
+    input_filters: [guard]
+    ►on_unavailable: reject
+    ►output_filters: [guard]
+    agents: [{{id: weather}}]
+""",
+        "listeners[0].on_unavailable: has no effect with `mode: observe`",
+        "listeners[0].output_filters: has no effect with `mode: observe`",
+    )

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("all_features")
-
 REST = """
 version: v1
 agents: [{id: a, url: "http://h"}]

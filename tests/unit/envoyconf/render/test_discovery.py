@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from extproc.certificates import Certificate
 from extproc.envoyconf.files import Files, Folder
-from extproc.envoyconf.render.discovery import files
-from extproc.envoyconf.secrets import Certificate, Secret, Text
+from extproc.envoyconf.render.discovery import files, processor_files
+from extproc.envoyconf.secrets import Secret, Text
 from extproc.envoyconf.topology import Topology
+from extproc.envoyconf.upstreams import ProcessorTls
 
 Make = Callable[..., Topology]
 FOLDER = Folder("/run/envoy", dynamic=True)
@@ -71,3 +74,19 @@ def test_secrets_have_files_of_their_own(make_topology: Make) -> None:
     assert b"sk-1" not in made.clusters.content
     assert b"secret-agent-a-key.json" in made.clusters.content
     assert "sk-1" not in repr(made)
+
+
+def test_the_processor_s_secrets_are_files_that_name_files(make_topology: Make) -> None:
+    plain = make_topology()
+    assert processor_files(plain) == {}
+    ours = ProcessorTls("/ca.crt", "/tls.crt", "/tls.key", san="processor.test")
+    told = replace(plain, processor_tls=ours)
+    made = processor_files(told)
+    assert made.keys() == {
+        "secret-processor-ca.json",
+        "secret-processor-certificate.json",
+    }
+    assert made.items() <= files(told, {}).secrets.items()
+    (secret,) = json.loads(made["secret-processor-certificate.json"].content)["resources"]
+    assert secret["name"] == "processor-certificate"
+    assert secret["tls_certificate"]["private_key"] == {"filename": "/tls.key"}

@@ -17,6 +17,7 @@ KEYS = {
     "plan",
     "source",
     "confidence",
+    "observed",
     "filters",
     "output_filters",
     "variant",

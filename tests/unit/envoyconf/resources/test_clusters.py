@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources.addresses import address, load_assignment
 from extproc.envoyconf.resources.clusters import has_endpoints, processor_cluster, upstream_cluster
 from extproc.envoyconf.topology import Topology
+from extproc.envoyconf.upstreams import ProcessorTls
 
 Make = Callable[..., Topology]
 Cluster = Callable[..., cluster_v3.Cluster]
@@ -171,3 +173,12 @@ def test_the_processor_speaks_http_2(make_topology: Make) -> None:
     version = http_options(processor_cluster(make_topology())).explicit_http_config
     assert version is not None
     assert version.http2_protocol_options is not None
+
+
+def test_the_processor_is_reached_by_tls_where_that_is_told(make_topology: Make) -> None:
+    plain = make_topology()
+    assert processor_cluster(plain).transport_socket is None
+    told = replace(plain, processor_tls=ProcessorTls("/ca.crt", san="processor.test"))
+    socket = processor_cluster(told).transport_socket
+    assert socket is not None
+    assert socket.name == "envoy.transport_sockets.tls"

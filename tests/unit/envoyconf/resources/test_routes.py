@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from envoy_data_plane.envoy.config.route import v3 as route
 
+from extproc.envoyconf.resources.headers import forwarded_host
 from extproc.envoyconf.resources.http_filters import answers_filtered, buffer_disabled
 from extproc.envoyconf.resources.matchers import header_is
 from extproc.envoyconf.resources.routes import route_configuration
@@ -13,11 +14,15 @@ from extproc.envoyconf.topology import Topology
 Make = Callable[..., Topology]
 
 
+def to_cluster(each: route.Route) -> str | None:
+    return each.route.cluster if each.route is not None else None
+
+
 def split(topology: Topology) -> tuple[list[route.Route], list[route.Route]]:
     """Return the routes to agents and the rest, of which each comes after the former."""
     (host,) = route_configuration(topology.listeners[0]).virtual_hosts
     assert host.domains == ["*"]
-    agents = [each for each in host.routes if each.route is not None]
+    agents = [each for each in host.routes if to_cluster(each) != "outerloop.nowhere"]
     rest = host.routes[len(agents) :]
     assert host.routes[: len(agents)] == agents
     return agents, rest
@@ -53,7 +58,7 @@ def test_timeouts_and_retries_are_the_agents(make_topology: Make) -> None:
 
 def test_without_a_decision_every_request_is_denied(make_topology: Make) -> None:
     _, rest = split(make_topology())
-    assert [each.direct_response and each.direct_response.status for each in rest] == [503] * 5
+    assert [to_cluster(each) for each in rest] == ["outerloop.nowhere"] * 5
     assert rest[-2].match == route.RouteMatch(prefix="/")
     assert rest[-1].match is not None
     assert rest[-1].match.connect_matcher is not None
@@ -105,7 +110,7 @@ def test_nobody_gets_what_the_processor_was_not_asked_about_unless_the_file_says
         assert each.request_headers_to_remove == ["authorization", "x-api-key"]
         told = {h.header.key: h.header.value for h in each.response_headers_to_add if h.header}
         assert told["x-outerloop-source"] == "fallback"
-    assert all(each.direct_response for each in host.routes[-2:])
+    assert [to_cluster(each) for each in host.routes[-2:]] == ["outerloop.nowhere"] * 2
 
 
 def test_the_host_that_was_asked_for_goes_on_beside_the_agents_own(make_topology: Make) -> None:
@@ -118,3 +123,27 @@ def test_the_host_that_was_asked_for_goes_on_beside_the_agents_own(make_topology
     (added,) = [each.header for each in first.request_headers_to_add]
     assert added is not None
     assert (added.key, added.value) == ("x-forwarded-host", "%REQ(:authority)%")
+
+
+def test_where_decisions_are_observed_the_default_agent_gets_everything(
+    make_topology: Make,
+) -> None:
+    topology = make_topology({"id": "weather", "url": "http://a"}, listener={"mode": "observe"})
+    (host,) = route_configuration(topology.listeners[0]).virtual_hosts
+    observed = [each for each in host.routes if each.name == "observed"]
+    assert [each.match and each.match.path for each in observed] == [
+        "/v1/chat/completions",
+        "/v1/messages",
+        "/v1/responses",
+    ]
+    # What was decided is for the agent to read, too.
+    assert all(each.request_headers_to_add == [forwarded_host()] for each in observed)
+
+
+def test_what_answers_in_a_cluster_of_others_does_not_speak_for_us(make_topology: Make) -> None:
+    agents, _ = split(make_topology({"id": "weather", "cluster": "theirs"}))
+    assert agents[0].route is not None
+    assert agents[0].route.cluster == "theirs"
+    assert not agents[0].route.host_rewrite_literal
+    assert not agents[0].route.auto_host_rewrite
+    assert "x-outerloop-agent" in agents[0].response_headers_to_remove
