@@ -60,6 +60,14 @@ def describe(
     )
 
 
+def describe_unfiltered(decision: Decision) -> str:
+    """Return what tells an answer that passes as it is from one that nothing is known of.
+
+    Some gateways send the answers of all agents of a listener where one has filters.
+    """
+    return json.dumps({"listener": decision.listener, "agent": decision.agent})
+
+
 class Answering:
     """One answer. Must be entered; `records` has what each filter did once it is left.
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from extproc import names, traceparent
-from extproc.answering import Answering, describe
+from extproc.answering import Answering, describe, describe_unfiltered
 from extproc.apis.api import CODECS, decode
 from extproc.apis.edits import encode
 from extproc.budget import Budget
@@ -250,9 +250,12 @@ async def _finish(
         in_order = sorted(exchange.steps, key=lambda record: order(record.agent))
         decision = replace(decision, steps=tuple(in_order))
     result = _result(answer, exchange, decision)
-    filters = listener.answers.get(decision.agent)
-    if filters is None or isinstance(answer, Reject):
+    if not listener.answers or isinstance(answer, Reject):
         return result
+    filters = listener.answers.get(decision.agent)
+    if filters is None:
+        described = describe_unfiltered(decision)
+        return replace(result, metadata={**result.metadata, names.METADATA_EXCHANGE: described})
     exchange_id = secrets.token_hex(8)
     described = describe(filters, final, decision, exchange_id)
     metadata = {**result.metadata, names.METADATA_EXCHANGE: described}

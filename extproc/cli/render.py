@@ -27,7 +27,10 @@ def render(file: Path, *, target: str, directory: Path | None) -> None:
     for note in rendered.notes:
         click.echo(f"note: {note}", err=True)
     if directory is None:
-        click.echo("".join(rendered.files.values()), nl=False)
+        first, *others = rendered.files
+        click.echo(rendered.files[first], nl=False)
+        for name in others:
+            click.echo(f"note: {name} is written with -o DIR alone", err=True)
         return
     _write(directory, rendered.files)
 
@@ -36,7 +39,10 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            (directory / name).write_text(text, encoding="utf-8")
+            # Renamed: an Envoy that runs notices nothing else, and must not read half of it.
+            half = directory / f".{name}.new"
+            half.write_text(text, encoding="utf-8")
+            half.replace(directory / name)
             click.echo(directory / name)
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}", FAULTS) from error

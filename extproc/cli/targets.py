@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -19,7 +19,9 @@ from extproc.envoyconf.files import (
     key_secret,
     secret_file,
 )
-from extproc.envoyconf.topology import Places, build
+from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.trust import system_ca_file
+from extproc.envoyconf.upstreams import ProcessorTls
 from extproc.manifests.source import Manifests, Source, Unrenderable
 from extproc.origin import parse_origin
 
@@ -30,7 +32,10 @@ _ENVOY_ADMIN: Final = SocketAddress("127.0.0.1", 9901)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The texts of a target's files by their names, and notes for who reads them."""
+    """The texts of a target's files by their names, and notes for who reads them.
+
+    The first file is what is printed where there is no folder.
+    """
 
     files: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -57,19 +62,19 @@ Target: TypeAlias = Callable[[Order], Rendered]
 def _bootstrap(order: Order) -> Rendered:
     from extproc.envoyconf.render.bootstrap import render as to_text
 
-    config = order.config
-    places = Places(*_places(config), egress=_egress(config), complete=True)
-    notes = tuple(_secrets(config, places.folder))
-    return Rendered({"bootstrap.yaml": to_text(build(config, places))}, notes)
+    places = replace(_places(order.config), complete=True)
+    topology = build(order.config, places)
+    notes = tuple(_secrets(order.config, places.folder))
+    return Rendered({"bootstrap.yaml": to_text(topology), **_processor_files(topology)}, notes)
 
 
 def _snippet(order: Order) -> Rendered:
     from extproc.envoyconf.render.snippet import render as to_text
 
-    config = order.config
-    places = Places(*_places(config), egress=_egress(config))
-    notes = (*_left_out(config), *_secrets(config, places.folder))
-    return Rendered({"envoy-snippet.yaml": to_text(build(config, places))}, notes)
+    places = _places(order.config)
+    topology = build(order.config, places)
+    notes = (*_left_out(order.config), *_secrets(order.config, places.folder))
+    return Rendered({"envoy-snippet.yaml": to_text(topology), **_processor_files(topology)}, notes)
 
 
 def _xds(order: Order) -> Rendered:
@@ -82,18 +87,33 @@ def _xds(order: Order) -> Rendered:
         raise Failure("xds: -o DIR is needed: it is several files, which Envoy reads there", USAGE)
     config = order.config
     folder = Folder(str(directory.absolute()), dynamic=True)
-    places = Places(*_places(config), egress=_egress(config), folder=folder, complete=True)
-    topology = build(config, places)
+    topology = build(config, replace(_places(config), folder=folder, complete=True))
     found = files(topology, {})
     parts = {CLUSTERS: found.clusters, LISTENERS: found.listeners}
-    parts |= {**found.endpoints, **found.routes}
+    parts |= {**found.endpoints, **found.routes, **found.secrets}
     texts = {name: each.content.decode() for name, each in parts.items()}
     notes = tuple(_secrets(config, folder, certificates=True))
     return Rendered({"bootstrap.yaml": to_text(topology), **texts}, notes)
 
 
-def _places(config: Config) -> tuple[tuple[Address, ...], Address]:
-    return tuple(map(parse, config.deploy.processor.addresses)) or _PROCESSOR, _ENVOY_ADMIN
+def _places(config: Config) -> Places:
+    processor = config.deploy.processor
+    tls = processor.tls
+    return Places(
+        processor=tuple(map(parse, processor.addresses)) or _PROCESSOR,
+        admin=_ENVOY_ADMIN,
+        egress=_egress(config),
+        processor_tls=None
+        if tls is None
+        else ProcessorTls(tls.ca or system_ca_file(), tls.certificate, tls.key, san=tls.san),
+    )
+
+
+def _processor_files(topology: Topology) -> dict[str, str]:
+    """Return the secrets that Envoy reads again when their files change; no key is in them."""
+    from extproc.envoyconf.render.discovery import processor_files
+
+    return {name: each.content.decode() for name, each in processor_files(topology).items()}
 
 
 def _egress(config: Config) -> Address | None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from extproc.config.checks.agents import check_agents
+from extproc.config.checks.deploy import check_deploy
 from extproc.config.checks.filters import check_filters, working_phases
 from extproc.config.checks.finding import Finding
 from extproc.config.checks.listeners import Ids, check_listeners
@@ -116,6 +117,7 @@ def _findings(
     ids = Ids(agents, disabled, filters, working_phases(config), with_model, fallbacks)
     yield from check_listeners(config, tree, ids)
     yield from check_tracing(config)
+    yield from check_deploy(config)
 
 
 def _ids(tree: Node, section: str) -> frozenset[str]:

@@ -140,20 +140,21 @@ class TlsGateway(Gateway):
     def count(self, name: str) -> int:
         """Return a counter of the processor's cluster; 0 while Envoy does not answer."""
         with suppress(httpx.TransportError):
-            text = self._admin(f"/stats?filter=^cluster.processor.{name}$")
+            text = self.admin_page(f"/stats?filter=^cluster.processor.{name}$")
             return int(text.rpartition(":")[2] or 0)
         return 0
 
     def has(self, number: str) -> bool:
         """Tell whether Envoy uses the certificate of this serial number."""
-        return f'"{number}"' in self._admin("/certs")
+        return f'"{number}"' in self.admin_page("/certs")
 
     def wait_handshakes(self, count: int) -> None:
         """Wait for so many connections more."""
         before = self.count("ssl.handshake")
         until(lambda: self.count("ssl.handshake") >= before + count)
 
-    def _admin(self, path: str) -> str:
+    def admin_page(self, path: str) -> str:
+        """Return what Envoy's admin answers."""
         return httpx.get(f"http://127.0.0.1:{self.admin}{path}").text.strip()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.e2e.gateway import DEADLINE, Gateway
+from tests.e2e.gateway import DEADLINE, ENVOY, OUTERLOOP, Gateway
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import EchoAgent, Process
@@ -140,3 +141,39 @@ def test_a_body_mode_that_cannot_work(
     answer = http.post(gateway.url + path, json=conversation("hotel_agent"))
     error = refused(answer, path, 500, "internal_error")
     assert "BUFFERED" in error["message"]
+
+
+def test_an_envoy_that_reads_a_folder(
+    http: httpx.Client, gateway: Gateway, echo_agents: dict[str, EchoAgent]
+) -> None:
+    """And reads it again: what is rendered into it once more is in force without a restart."""
+    gateway.yaml += f"deploy: {{processor: {{addresses: ['127.0.0.1:{gateway.processor}']}}}}\n"
+    gateway.serve()
+    folder = gateway.folder / "xds"
+
+    def render(yaml: str) -> None:
+        file = gateway.folder / "rendered.yaml"
+        file.write_text(yaml.replace("port: 0", f"port: {gateway.listener}"))
+        render = [OUTERLOOP, "render", "-c", str(file), "--target", "xds", "-o", str(folder)]
+        process = gateway.run(*render)
+        assert process.popen.wait(DEADLINE) == 0, process.output
+        admin = folder / "bootstrap.yaml"
+        admin.write_text(
+            admin.read_text().replace("port_value: 9901", f"port_value: {gateway.admin}")
+        )
+
+    render(gateway.yaml)
+    gateway.run(ENVOY, "-c", str(folder / "bootstrap.yaml"), "--disable-hot-restart", "-l", "error")
+    gateway.wait_healthy(1)
+    answer = http.post(gateway.url + CHAT, json=conversation("hotel_agent"))
+    assert (answer.status_code, answer.json()["agent"]) == (200, "hotel_agent")
+    hotel, flight = echo_agents["hotel_agent"], echo_agents["flight_agent"]
+    render(gateway.yaml.replace(hotel.url, flight.url))
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        answer = http.post(gateway.url + CHAT, json=conversation("hotel_agent"))
+        assert answer.status_code == 200
+        if answer.json()["agent"] == "flight_agent":
+            return
+        time.sleep(0.1)
+    raise AssertionError("what was rendered again is not in force")

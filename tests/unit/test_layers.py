@@ -70,9 +70,10 @@ LAYERS = (
         ("extproc.telemetry",),
         ("extproc.supervisor",),
         ("extproc.envoyconf.render",),
-        ("extproc.manifests",),
         ("extproc.doctor",),
     ),
+    # Objects that hold what Envoy reads.
+    (("extproc.manifests",),),
     (("extproc.cli",), ("extproc.worker", "extproc.control", "extproc.generations")),
 )
 """From the lowest up, the packages of each layer, by the prefixes of their modules."""

@@ -14,6 +14,7 @@ from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.address import Address, SocketAddress, is_ip
 from extproc.config.model.agents import HealthCheck, LoadBalancing, OutlierDetection
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.envoyconf.files import Folder
@@ -104,7 +105,8 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
     """
     return cluster_v3.Cluster(
         name=PROCESSOR_CLUSTER,
-        type=cluster_v3.ClusterDiscoveryType.STATIC,
+        type=_discovery(topology.processor),
+        dns_lookup_family=cluster_v3.ClusterDnsLookupFamily.V4_PREFERRED,
         connect_timeout=_SECOND,
         per_connection_buffer_limit_bytes=LARGEST_SIZE,
         lb_policy=cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
@@ -137,6 +139,13 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
             )
         },
     )
+
+
+def _discovery(addresses: tuple[Address, ...]) -> cluster_v3.ClusterDiscoveryType:
+    """Return how addresses are found: a name may stand for many, as that of a headless Service."""
+    named = [each for each in addresses if isinstance(each, SocketAddress) and not is_ip(each.host)]
+    kinds = cluster_v3.ClusterDiscoveryType
+    return kinds.STRICT_DNS if named else kinds.STATIC
 
 
 def http_options(filters: list[hcm.HttpFilter], *, http2: bool = False) -> dict[str, Any]:

@@ -77,3 +77,23 @@ def test_workers_are_where_the_file_says() -> None:
 def test_what_says_something_of_a_whole_envoy_is_named() -> None:
     notes = TARGETS["envoy-snippet"](order("limits: {decompress: [gzip]}")).notes
     assert any(note.startswith("limits.decompress: ") for note in notes)
+
+
+def test_certificates_for_the_processor_are_named_in_files_of_their_own() -> None:
+    tls = "{san: processor, ca: /ca.crt, certificate: /tls.crt, key: /tls.key}"
+    rendered = TARGETS["bootstrap"](order(f"deploy: {{processor: {{tls: {tls}}}}}"))
+    bootstrap, ca, certificate = rendered.files.values()
+    assert list(rendered.files)[1:] == [
+        "secret-processor-ca.json",
+        "secret-processor-certificate.json",
+    ]
+    assert "/etc/outerloop/secret-processor-ca.json" in bootstrap
+    assert "/ca.crt" in ca
+    assert "/tls.key" in certificate
+
+
+def test_workers_with_names_are_looked_up() -> None:
+    more = "deploy: {processor: {addresses: ['outerloop.agents:9001']}}"
+    [text] = TARGETS["bootstrap"](order(more)).files.values()
+    clusters = {each["name"]: each for each in yaml.safe_load(text)["static_resources"]["clusters"]}
+    assert clusters["processor"]["type"] == "STRICT_DNS"
