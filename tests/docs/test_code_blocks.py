@@ -86,7 +86,9 @@ def test_a_command_prints_what_is_shown(text: str) -> None:
     for command, shown in COMMAND.findall(text):
         printed = run(command)
         checker = doctest.OutputChecker()
-        assert checker.check_output(shown, printed, doctest.ELLIPSIS), printed
+        # Columns are as wide as the figures of a run.
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        assert checker.check_output(shown, printed, flags), printed
 
 
 @of_kind("bash")
