@@ -325,9 +325,10 @@ def doctor(
 ) -> None:
     """Probe a running gateway and say what is wrong in its attachment.
 
-    Sends some 20 requests, one after another. Most are refused before an agent sees them; up to 8
-    are prompts of a few words that agents answer (max_tokens 1, or 64 for streams). Bodies of up
-    to 64 MiB are sent, which no agent sees.
+    Sends some 25 requests, one after another. Most are refused before an agent sees them. Up to 8
+    are prompts of a few words that agents answer, which may cost something (max_tokens 1, or 64
+    for streams). Two to four are large, up to limits.max_request_bytes, but never over 64 MiB; no
+    agent sees those. The x-request-id of all begins with outerloop-doctor-.
     """
     from extproc.cli import doctor as work
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -59,7 +60,7 @@ def run(command: str) -> str:
 def test_blocks_of_each_kind_are_found() -> None:
     kinds = {block.kind for block in blocks()}
     assert kinds == {
-        *("yaml", "yaml fragment", "console", "bash", "bash stack"),
+        *("yaml", "yaml fragment", "yaml kubernetes", "console", "bash", "bash stack"),
         *("text", "http", "json", "python", "toml"),  # shown, or compared elsewhere
     }
 
@@ -81,6 +82,14 @@ def test_a_fragment_loads_within_the_travel_example(text: str, tmp_path: Path) -
     assert load(file, {}).warnings == ()
 
 
+@of_kind("yaml kubernetes")
+def test_kubernetes_knows_the_objects(text: str) -> None:
+    for document in yaml.safe_load_all(text):
+        # Native sidecars, and sleeping before the end.
+        for version in ("1.30", kubernetes_validate.latest_version()):
+            kubernetes_validate.validate(document, version, strict=True)
+
+
 @of_kind("console")
 def test_a_command_prints_what_is_shown(text: str) -> None:
     for command, shown in COMMAND.findall(text):
@@ -93,8 +102,8 @@ def test_a_command_prints_what_is_shown(text: str) -> None:
 
 @of_kind("bash")
 def test_targets_and_options_exist(text: str) -> None:
-    for line in re.sub(r" +#.*", "", text).splitlines():
-        program, _, arguments = line.partition(" ")
+    for command in re.split(r"\n| \| ", re.sub(r" +#.*", "", text)):
+        program, _, arguments = command.partition(" ")
         if program == "make":
             assert f"\n{arguments}: " in (ROOT / "Makefile").read_text(encoding="utf-8")
         elif program == "outerloop":

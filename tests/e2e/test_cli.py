@@ -33,7 +33,7 @@ version: v1
 agents:
   - {id: a, url: http://localhost:1}
 listeners:
-  - {name: main, port: 8001, mode: observe, agents: [{id: a}]}
+  - {name: main, port: 8001, mode: observe, execution: parallel, agents: [{id: a}]}
 """
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -185,16 +185,14 @@ def test_check_as_json_of_a_good_file(run: Run) -> None:
     assert json.loads(result.stdout) == {"ok": True, "errors": [], "warnings": []}
 
 
-def test_a_key_whose_feature_is_not_there_is_warned_about(
-    run: Run, write: Callable[..., Path]
-) -> None:
+def test_a_key_without_effect_is_warned_about(run: Run, write: Callable[..., Path]) -> None:
     file = write(WARNED)
     result = run("check", "-c", file, "--json")
     report: dict[str, Any] = json.loads(result.stdout)
     assert (result.returncode, report["ok"], report["errors"]) == (0, True, [])
     (warning,) = report["warnings"]
     assert set(warning) == {"file", "line", "column", "path", "message"}
-    assert (warning["line"], warning["path"]) == (5, "listeners[0].mode")
+    assert (warning["line"], warning["path"]) == (5, "listeners[0].execution")
 
 
 @pytest.mark.parametrize("text", ["", "[", "- a", "version: v9", "a: &x [*x]", "\x00", "{}: 1"])
