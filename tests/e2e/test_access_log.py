@@ -22,6 +22,7 @@ KEYS = {
     *(
         "source",
         "confidence",
+    "observed",
         "filters",
         "output_filters",
         "variant",
@@ -71,6 +72,7 @@ def test_a_routed_request(
         "plan": "hotel_agent",
         "source": "explicit",
         "confidence": 1,
+        "observed": None,
         "filters": None,
         "output_filters": None,
         "variant": None,
@@ -103,6 +105,7 @@ def test_a_rejected_request(http: httpx.Client, travel: Stack) -> None:
         "plan",
         "source",
         "confidence",
+        "observed",
         "filters",
         "output_filters",
         "variant",
