@@ -137,26 +137,50 @@ class Attached(Gateway):
         return rendered.stderr
 
 
+@pytest.fixture(scope="module")
+def start_gateway(
+    free_ports: Callable[[int], list[int]], start_process: type[Process], shop: EchoAgent
+) -> Iterator[Callable[[Path], Attached]]:
+    started: list[Attached] = []
+
+    def start(folder: Path) -> Attached:
+        started.append(Attached(start_process, folder, free_ports(4), shop))
+        return started[-1]
+
+    yield start
+    for gateway in started:
+        for process in gateway.processes:
+            process.stop()
+
+
 @pytest.fixture
-def gateway(
-    tmp_path: Path,
-    free_ports: Callable[[int], list[int]],
-    start_process: type[Process],
-    shop: EchoAgent,
+def gateway(start_gateway: Callable[[Path], Attached], tmp_path: Path) -> Attached:
+    """One that is a test's own."""
+    return start_gateway(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    start_gateway: Callable[[Path], Attached],
+    tmp_path_factory: pytest.TempPathFactory,
     echo_agents: dict[str, EchoAgent],
-) -> Iterator[Attached]:
-    for agent in (shop, *echo_agents.values()):
-        agent.forget()
-    attached = Attached(start_process, tmp_path, free_ports(4), shop)
-    yield attached
-    for process in attached.processes:
-        process.stop()
+) -> Attached:
+    """One that tests leave as it was."""
+    gateway = start_gateway(tmp_path_factory.mktemp("shared"))
+    gateway.attach(agents(echo_agents, more="limits: {max_request_bytes: 6MiB}"))
+    return gateway
 
 
 @pytest.fixture(scope="module")
 def shop(start_echo_agent: Callable[[str], EchoAgent]) -> EchoAgent:
     """The upstream that the gateway has had all along."""
     return start_echo_agent("shop")
+
+
+@pytest.fixture(autouse=True)
+def forgotten(shop: EchoAgent, echo_agents: dict[str, EchoAgent]) -> None:
+    for agent in (shop, *echo_agents.values()):
+        agent.forget()
 
 
 def agents(echo_agents: dict[str, EchoAgent], listener: str = "", more: str = "") -> str:
@@ -177,46 +201,41 @@ def conversation(agent: str, text: str = "hello") -> dict[str, Any]:
 
 
 def test_conversations_are_decided_and_all_else_is_as_before(
-    http: httpx.Client, gateway: Attached, refused: Refused, echo_agents: dict[str, EchoAgent]
+    http: httpx.Client, shared: Attached, refused: Refused, echo_agents: dict[str, EchoAgent]
 ) -> None:
-    gateway.attach(agents(echo_agents))
     for name in echo_agents:
-        answer = http.post(gateway.url + CHAT, json=conversation(name))
+        answer = http.post(shared.url + CHAT, json=conversation(name))
         assert (answer.status_code, answer.json()["agent"]) == (200, name)
         assert answer.headers["x-outerloop-agent"] == name
-    assert [each["id"] for each in http.get(gateway.url + "/v1/models").json()["data"]] == [
+    assert [each["id"] for each in http.get(shared.url + "/v1/models").json()["data"]] == [
         *echo_agents
     ]
-    refused(http.post(gateway.url + CHAT, content=b"{"), CHAT, 400, "invalid_request", request_id=0)
+    refused(http.post(shared.url + CHAT, content=b"{"), CHAT, 400, "invalid_request", request_id=0)
 
-    answer = http.post(gateway.url + "/cart", content=b"x" * 2_000_000, headers={"x-test-a": "1"})
+    answer = http.post(shared.url + "/cart", content=b"x" * 2_000_000, headers={"x-test-a": "1"})
     assert answer.json()["agent"] == "shop"
     assert "x-outerloop-agent" not in answer.headers
-    answer = http.get(gateway.url + "/v1/other", headers={"x-outerloop-agent": "hotel_agent"})
+    answer = http.get(shared.url + "/v1/other", headers={"x-outerloop-agent": "hotel_agent"})
     assert answer.json()["agent"] == "shop"
-    assert [each.header("x-outerloop-agent") for each in gateway.shop.requests()] == [None, None]
+    assert [each.header("x-outerloop-agent") for each in shared.shop.requests()] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["x-outerloop-agent", "X_Outerloop_Agent", "x-OUTERLOOP-target"])
 def test_what_clients_forge_chooses_nothing(
-    http: httpx.Client, gateway: Attached, echo_agents: dict[str, EchoAgent], name: str
+    http: httpx.Client, shared: Attached, echo_agents: dict[str, EchoAgent], name: str
 ) -> None:
-    gateway.attach(agents(echo_agents))
     forged = {name: "hotel_agent"}
-    answer = http.post(gateway.url + CHAT, json=conversation("flight_agent"), headers=forged)
+    answer = http.post(shared.url + CHAT, json=conversation("flight_agent"), headers=forged)
     assert answer.json()["agent"] == "flight_agent"
-    answer = http.get(gateway.url + CHAT, headers=forged)
+    answer = http.get(shared.url + CHAT, headers=forged)
     assert answer.json()["agent"] == "shop"
     assert echo_agents["hotel_agent"].requests() == []
 
 
-def test_large_bodies_pass_and_too_large_ones_do_not(
-    http: httpx.Client, gateway: Attached, echo_agents: dict[str, EchoAgent]
-) -> None:
-    gateway.attach(agents(echo_agents, more="limits: {max_request_bytes: 6MiB}"))
-    answer = http.post(gateway.url + CHAT, json=conversation("flight_agent", "x" * 5_000_000))
+def test_large_bodies_pass_and_too_large_ones_do_not(http: httpx.Client, shared: Attached) -> None:
+    answer = http.post(shared.url + CHAT, json=conversation("flight_agent", "x" * 5_000_000))
     assert answer.json()["agent"] == "flight_agent"
-    answer = http.post(gateway.url + CHAT, json=conversation("flight_agent", "x" * 7_000_000))
+    answer = http.post(shared.url + CHAT, json=conversation("flight_agent", "x" * 7_000_000))
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "request_too_large"
 

@@ -276,12 +276,20 @@ def test_what_is_not_known_is_asked_of_the_gateway(travel: Stack) -> None:
     assert "lists 3 agents" in report.seen("processor")
 
 
+@pytest.mark.slow
 def test_an_attachment_that_is_rendered_is_all_right(right: Gateway) -> None:
     report = diagnose(right.url, *known(right, right))
     assert (report.code, report.named("wrong") | report.named("skipped")) == (0, set())
 
 
-@pytest.mark.parametrize(("change", "outside", "inside"), FAULTS.values(), ids=FAULTS)
+def faults() -> Iterator[Any]:
+    """Yield all of them; two of them at any time, and the others where there is more of it."""
+    for name, fault in FAULTS.items():
+        always = name in {"no early mutation", "kept route"}
+        yield pytest.param(*fault, id=name, marks=() if always else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("change", "outside", "inside"), faults())
 def test_each_fault_is_found(
     right: Gateway, attach: Attach, change: Change, outside: set[str], inside: set[str]
 ) -> None:
@@ -294,6 +302,7 @@ def test_each_fault_is_found(
         assert bool(probe["fix"]) == (probe["outcome"] == "wrong")
 
 
+@pytest.mark.slow
 def test_a_default_timeout_is_found(right: Gateway, attach: Attach) -> None:
     gateway = attach(setting(message_timeout=None))
     report = diagnose(gateway.url, *known(gateway, right))
@@ -302,12 +311,14 @@ def test_a_default_timeout_is_found(right: Gateway, attach: Attach) -> None:
     assert report.seen("envoy-timeout").endswith("message_timeout 0.2 s, the default")
 
 
+@pytest.mark.slow
 def test_a_limit_is_found_without_the_file(attach: Attach) -> None:
     report = diagnose(attach(no_buffers).url)
     assert report.named("wrong") == {"body-limit"}
     assert report.seen("body-limit").startswith("a body of 1,088 KiB: 413 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("waits", "outcome", "told"),
     [("32s", "ok", " s was waited for"), ("0.2s", "wrong", "504 decision_timeout after ")],
@@ -335,6 +346,7 @@ def test_what_a_person_is_told(right: Gateway, attach: Attach) -> None:
     assert "2 wrong" in lines[-1]
 
 
+@pytest.mark.slow
 def test_a_listener_that_only_observes(
     right: Gateway,
     travel_yaml: Callable[..., str],
@@ -366,6 +378,7 @@ def test_nobody_is_there(free_port: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tls_with_a_certificate_of_the_client(
     run_stack: Callable[..., Stack], travel_yaml: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -61,7 +61,7 @@ def gateway(
         yield make_gateway(tmp_path, ends)
 
 
-@pytest.mark.parametrize("mutual", [False, True])
+@pytest.mark.parametrize("mutual", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_requests_are_decided_and_routed(gateway: TlsGateway, tmp_path: Path, mutual: bool) -> None:
     certificates = Certificates(tmp_path)
     gateway.serve(None, *certificates.options(mutual=mutual))
@@ -74,6 +74,7 @@ def test_requests_are_decided_and_routed(gateway: TlsGateway, tmp_path: Path, mu
     assert gateway.count("ssl.handshake") == gateway.count("ssl.versions.TLSv1.3") > 1
 
 
+@pytest.mark.slow
 def test_without_tls_there_is_nobody(gateway: TlsGateway, tmp_path: Path, refused: Refused) -> None:
     gateway.serve(None, *Certificates(tmp_path).options(mutual=False))
     gateway.envoy()
@@ -173,7 +174,7 @@ def shown_by_an_envoy(wary: Wary, folder: Path, issued: Issued) -> ProcessorTls:
     return ProcessorTls(theirs["ca"], theirs["crt"], theirs["key"], san=OURS)
 
 
-@pytest.mark.parametrize("kind", [Folded, Mounted])
+@pytest.mark.parametrize("kind", [pytest.param(Folded, marks=pytest.mark.slow), Mounted])
 def test_no_request_is_lost_while_all_certificates_change(
     gateway: TlsGateway, tmp_path: Path, kind: type[Folded]
 ) -> None:
@@ -210,6 +211,7 @@ def replace_all(certificates: Certificates, gateway: TlsGateway) -> None:
     certificates.servers, certificates.clients = servers, clients
 
 
+@pytest.mark.slow
 def test_a_half_written_certificate_changes_nothing(gateway: TlsGateway, tmp_path: Path) -> None:
     certificates = Certificates(tmp_path)
     serve = gateway.serve(None, *certificates.options())
@@ -242,6 +244,7 @@ def test_a_half_written_certificate_changes_nothing(gateway: TlsGateway, tmp_pat
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the guide's commands are openssl's")
+@pytest.mark.slow
 def test_the_guide_s_certificates_and_how_it_sees_that_they_work(
     gateway: TlsGateway, tmp_path: Path
 ) -> None:
