@@ -289,7 +289,7 @@ def faults() -> Iterator[Any]:
         yield pytest.param(*fault, id=name, marks=() if always else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("change", "outside", "inside"), faults())
+@pytest.mark.parametrize(("change", "outside", "inside"), [*faults()])
 def test_each_fault_is_found(
     right: Gateway, attach: Attach, change: Change, outside: set[str], inside: set[str]
 ) -> None:
