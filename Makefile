@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 PROTO := .venv/proto
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-browser test-chaos check format proto envoy-configs docs screenshots clean
+.PHONY: help install demo run test test-browser test-chaos test-mesh check format proto envoy-configs docs screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,11 @@ test-browser: $(INSTALLED) ## The status page in a real Chromium, which is insta
 test-chaos: $(INSTALLED) ## Hosts, agents and workers that fail, under load, for some minutes
 	$(BIN)/pytest tests/chaos tests/e2e/life
 
+test-mesh: $(INSTALLED) ## Real control planes, built if need be, drive a real Envoy with our manifests
+	@for script in tests/mesh/*_install.sh; do sh $$script || exit; done
+	$(BIN)/pytest -m '' tests/mesh
+	$(BIN)/pytest --numprocesses auto --dist loadfile -m slow tests/e2e
+
 check: $(INSTALLED) ## Run lint and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -66,5 +71,5 @@ screenshots: $(INSTALLED) ## Take the pictures of the status page in docs/images
 	$(BIN)/python -m tests.browser.screenshots
 
 clean: ## Remove .venv and everything that can be made again
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mesh build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -64,7 +64,10 @@ class Deploy(Section):
         description="default: outerloop-extproc of this version",
     )
     gateway_class: str | None = Field(
-        None, min_length=1, description="GatewayClass; default: what the target installs"
+        None,
+        min_length=1,
+        description="GatewayClass of Envoy Gateway (default eg); of Istio the `istio` label of the "
+        "gateway, as `[namespace/]label`, or `mesh` for sidecars",
     )
     replicas: int = Field(2, ge=1, le=1000, description="pods of the processor, at least")
     max_replicas: int = Field(10, ge=1, le=1000, description="pods of the processor, at most")

@@ -1,0 +1,1 @@
+"""Plain Kubernetes objects that run the processor beside a gateway."""
