@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import stat
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -10,6 +12,8 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from extproc.address import PipeAddress
+from extproc.address import parse as parse_address
 from extproc.certificates import ServerTls
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
@@ -54,6 +58,8 @@ class Server:
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         port = self._listen(address, tls)
+        if isinstance(place := parse_address(address), PipeAddress):
+            _share(Path(place.path))
         await self._server.start()
         for service in ("", PROCESSOR_SERVICE):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -84,3 +90,13 @@ class Server:
         await asyncio.sleep(notice)
         if self._server is not None:
             await self._server.stop(grace)
+
+
+def _share(socket: Path) -> None:
+    """Let those connect who may write to its folder: a gateway that is another user's, in a pod.
+
+    They could put a socket of their own there, unless the folder is sticky. Raises OSError.
+    """
+    folder = socket.parent.stat().st_mode
+    others = 0 if folder & stat.S_ISVTX else folder & (stat.S_IWGRP | stat.S_IWOTH)
+    socket.chmod(stat.S_IRUSR | stat.S_IWUSR | others)

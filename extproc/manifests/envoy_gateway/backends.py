@@ -40,8 +40,8 @@ def upstream(
     kind, *rest = parts
     for priority, group in enumerate(cluster.groups if failover else cluster.groups[:1]):
         for number, hosts in enumerate(_alike(group, tls=cluster.tls is not None)):
-            called = f"{kind}{'-failover' * bool(priority)}{f'-{number + 1}' * bool(number)}"
-            name = place.named(called, *rest)
+            called = "failover" if priority else kind
+            name = place.named(f"{called}{number + 1}" if number else called, *rest)
             spec: dict[str, Any] = {"endpoints": [_endpoint(each) for each in hosts]}
             if cluster.http2 and cluster.tls is None:
                 spec["appProtocols"] = [H2C]

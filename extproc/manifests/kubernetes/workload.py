@@ -29,6 +29,11 @@ _USER: Final = 65532
 _SCRATCH: Final = "64Mi"
 """Sockets, metrics and copies of the configuration: a twentieth of it, usually."""
 _FOR_GROUP: Final = 0o440
+_SCRAPED: Final = {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": str(ADMIN_PORT),
+    "prometheus.io/path": "/metrics",
+}
 
 
 def service_account(deploy: Deploy) -> dict[str, Any]:
@@ -67,13 +72,6 @@ def deployment(source: Source) -> dict[str, Any]:
             },
         },
     )
-
-
-_SCRAPED: Final = {
-    "prometheus.io/scrape": "true",
-    "prometheus.io/port": str(ADMIN_PORT),
-    "prometheus.io/path": "/metrics",
-}
 
 
 def _pod(source: Source) -> dict[str, Any]:

@@ -66,6 +66,28 @@ async def test_a_taken_port_is_an_error(
     await second.drain(0, 0)
 
 
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    tmp_path.chmod(request.param)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("folder", "socket_mode"),
+    [(0o700, 0o600), (0o775, 0o620), (0o2777, 0o622), (0o1777, 0o600)],
+    ids=["private", "of a group", "shared by containers", "of everybody, sticky"],
+    indirect=["folder"],
+)
+async def test_those_may_connect_who_may_write_to_the_folder_of_a_socket(
+    make_pipeline: Callable[..., Pipeline], recorder: Any, folder: Path, socket_mode: int
+) -> None:
+    path = folder / "processor.sock"
+    server = Server(make_pipeline(), recorder)
+    await server.start(f"unix:{path}")
+    assert path.stat().st_mode & 0o777 == socket_mode
+    await server.drain(0, 0)
+
+
 async def test_a_key_that_grpc_cannot_use(
     make_pipeline: Callable[..., Pipeline], recorder: Any, tmp_path: Path
 ) -> None:
