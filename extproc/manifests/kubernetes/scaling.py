@@ -14,7 +14,7 @@ _CALM: Final = 300
 
 
 def scales(deploy: Deploy) -> bool:
-    """True where an autoscaler, and not the Deployment, says how many pods there are."""
+    """True where there is an autoscaler."""
     return deploy.max_replicas > deploy.replicas
 
 

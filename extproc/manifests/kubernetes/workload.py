@@ -17,7 +17,6 @@ from extproc.manifests.kubernetes.place import (
     metadata,
     selector,
 )
-from extproc.manifests.kubernetes.scaling import scales
 from extproc.manifests.source import Source
 
 _NOTICE: Final = 2.5
@@ -49,17 +48,14 @@ def configuration(source: Source) -> dict[str, Any]:
 
 
 def deployment(source: Source) -> dict[str, Any]:
-    """Return the Deployment. It says how many pods there are only where no autoscaler does.
-
-    Else each `kubectl apply` would undo what the autoscaler has done under load.
-    """
+    """Return the Deployment; its number of pods is where an autoscaler begins."""
     deploy = source.config.deploy
     return document(
         "apps/v1",
         "Deployment",
         metadata(deploy),
         spec={
-            **({} if scales(deploy) else {"replicas": deploy.replicas}),
+            "replicas": deploy.replicas,
             "selector": {"matchLabels": selector(deploy)},
             "strategy": {
                 "type": "RollingUpdate",
