@@ -158,13 +158,19 @@ class Gateway:
         self.process = None
 
     def run(self, text: str, environ: dict[str, str] | None = None) -> None:
-        """Have both run a configuration, and wait until each of its agents answers."""
-        self.stop_serving()
-        self.listeners.clear()
+        """Have both run a configuration and nothing else; wait until each of its agents answers."""
+        self.clear()
         self.configure(text)
         self.apply(text, environ)
         self.serve(environ=environ)
         self.wait_for(text)
+
+    def clear(self) -> None:
+        """Forget the configuration of before: nothing of it is left."""
+        self.stop_serving()
+        if self.listeners:
+            self.plane.apply(())
+        self.listeners.clear()
 
     def wait_for(self, text: str) -> None:
         """Wait until all agents of a configuration can be asked, through all its listeners."""

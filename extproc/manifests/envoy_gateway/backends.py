@@ -106,7 +106,7 @@ def _alike(group: tuple[Origin, ...], *, tls: bool) -> Iterator[list[Origin]]:
     """Yield the hosts of a group that one Backend can have."""
 
     def kind(origin: Origin) -> tuple[bool, str]:
-        return is_ip(origin.address.host), origin.host if tls else ""
+        return not is_ip(origin.address.host), origin.host if tls else ""
 
     for _, hosts in groupby(sorted(group, key=kind), key=kind):
         yield list(hosts)
