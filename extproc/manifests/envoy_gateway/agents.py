@@ -17,9 +17,10 @@ from extproc.envoyconf.upstreams import mirror_cluster as cluster_of_copies
 from extproc.forwarding import CREDENTIALS
 from extproc.manifests.envoy_gateway import routes, traffic
 from extproc.manifests.envoy_gateway.backends import Upstream, service, upstream
-from extproc.manifests.envoy_gateway.credentials import Injection, Variables, injections
+from extproc.manifests.envoy_gateway.credentials import Injection, injections
 from extproc.manifests.envoy_gateway.objects import Place, section
 from extproc.manifests.source import Document, Unrenderable
+from extproc.manifests.variables import Variables
 
 _VALUE: Final = re.compile(r"[!-~]+([\t ]?[!-~]+)*")
 _MOST_HEADERS: Final = 16

@@ -8,7 +8,6 @@ from extproc.address import SocketAddress
 from extproc.config.model.root import Config
 from extproc.envoyconf.topology import Places, Topology, build
 from extproc.manifests.envoy_gateway.agents import Reachable, agent_route, reachable
-from extproc.manifests.envoy_gateway.credentials import Variables
 from extproc.manifests.envoy_gateway.decision import nowhere, undecided
 from extproc.manifests.envoy_gateway.egress import egress
 from extproc.manifests.envoy_gateway.gateway import (
@@ -22,6 +21,7 @@ from extproc.manifests.envoy_gateway.objects import Place
 from extproc.manifests.envoy_gateway.patches import patch_policies
 from extproc.manifests.envoy_gateway.processor import certificate_route, processor
 from extproc.manifests.source import Document, Manifests, Source, Unrenderable
+from extproc.manifests.variables import Variables
 
 _ELSEWHERE = SocketAddress("127.0.0.1", 0)
 """Envoy's admin address is Envoy Gateway's affair."""

@@ -10,12 +10,12 @@ from extproc.config.model.root import Config
 from extproc.envoyconf.files import header_secret, key_secret, secret_file
 from extproc.envoyconf.topology import BESIDE_A_GATEWAY, AgentListener, Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
-from extproc.manifests.envoy_gateway.credentials import Variables
 from extproc.manifests.istio.gateways import host_of, name_of
 from extproc.manifests.istio.place import Place
 from extproc.manifests.istio.services import is_kubernetes, service_of
 from extproc.manifests.kubernetes.network import is_loopback
 from extproc.manifests.source import Source
+from extproc.manifests.variables import Variables
 
 _PRIVILEGED: Final = 1024
 

@@ -12,7 +12,6 @@ from extproc.envoyconf.render.text import as_json
 from extproc.envoyconf.resources.clusters import processor_cluster
 from extproc.envoyconf.topology import Places, Topology, build
 from extproc.envoyconf.upstreams import UpstreamCluster
-from extproc.manifests.envoy_gateway.credentials import Variables
 from extproc.manifests.istio import gateways, patches, policies, processor, services
 from extproc.manifests.istio.notes import notes
 from extproc.manifests.istio.place import Place
@@ -23,6 +22,7 @@ from extproc.manifests.istio.routes import (
     virtual_service,
 )
 from extproc.manifests.source import Document, Manifests, Source, Unrenderable
+from extproc.manifests.variables import Variables
 from extproc.origin import Origin, parse_origin
 
 _ADMIN: Final = SocketAddress("127.0.0.1", 15000)

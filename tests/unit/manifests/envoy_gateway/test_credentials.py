@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from extproc import names
-from extproc.manifests.envoy_gateway.credentials import Variables, injections
+from extproc.manifests.envoy_gateway.credentials import injections
 from extproc.manifests.envoy_gateway.objects import Place
 from extproc.manifests.source import Source, Unrenderable
+from extproc.manifests.variables import Variables
 
 PLACE = Place("loop", "agents")
 URL = "http://10.0.0.1"
@@ -57,14 +58,6 @@ def test_a_header_with_a_variable_is_a_secret(
     assert [(each.header, each.paths) for each in injected] == (
         [("x-token", names.PATHS)] if from_variable else []
     )
-
-
-def test_an_agent_that_is_off_does_not_shift_the_others(make_source: Make) -> None:
-    off = {"id": "off", "url": URL, "enabled": False, "headers": {"x-token": "$TOKEN"}}
-    on = {"id": "on", "url": URL, "headers": {"x-token": "plain"}}
-    source = make_source(off, on, listener={"agents": [{"id": "on"}]}, environ={"TOKEN": "sesame"})
-    (agent,) = source.config.agents
-    assert Variables.of(source).among(agent) == ()
 
 
 @pytest.mark.parametrize(
