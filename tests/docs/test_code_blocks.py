@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from extproc.config.load import load
+from tests.crds import ABSENT, FOLDER, validate
 
 ROOT = Path(__file__).parents[2]
 TRAVEL = ROOT / "examples/travel/outerloop.yaml"
@@ -60,7 +61,7 @@ def run(command: str) -> str:
 def test_blocks_of_each_kind_are_found() -> None:
     kinds = {block.kind for block in blocks()}
     assert kinds == {
-        *("yaml", "yaml fragment", "yaml kubernetes", "console", "bash", "bash stack"),
+        *("yaml", "yaml fragment", "yaml kubernetes", "yaml crds", "console", "bash", "bash stack"),
         *("text", "http", "json", "python", "toml"),  # shown, or compared elsewhere
     }
 
@@ -88,6 +89,12 @@ def test_kubernetes_knows_the_objects(text: str) -> None:
         # Native sidecars, and sleeping before the end.
         for version in ("1.30", kubernetes_validate.latest_version()):
             kubernetes_validate.validate(document, version, strict=True)
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason=ABSENT)
+@of_kind("yaml crds")
+def test_control_planes_know_the_objects(text: str) -> None:
+    validate(yaml.safe_load_all(text))
 
 
 @of_kind("console")

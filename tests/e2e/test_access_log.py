@@ -22,7 +22,7 @@ KEYS = {
     *(
         "source",
         "confidence",
-    "observed",
+        "observed",
         "filters",
         "output_filters",
         "variant",

@@ -60,7 +60,7 @@ class EnvoyGateway:
     deploy: Mapping[str, Any] = {"gateway_class": CLASS}
 
     def __init__(self, *, patches: bool = True) -> None:
-        self._patches = patches
+        self.patches = patches
         self._process: Process | None = None
         self._folder = Path()
         self._applied = 0
@@ -96,15 +96,11 @@ class EnvoyGateway:
 
     def _settings(self) -> dict[str, Any]:
         home = self._folder / "home"
-        # A unix socket's path is short, and func-e makes one below.
         host = {
-            f"{name}{kind}": str(home / name)
-            for name, kind in (
-                ("config", "Home"),
-                ("data", "Home"),
-                ("state", "Home"),
-                ("runtime", "Dir"),
-            )
+            "configHome": str(home / "config"),
+            "dataHome": str(home / "data"),
+            "stateHome": str(home / "state"),
+            "runtimeDir": str(home / "runtime"),
         }
         return {
             "apiVersion": f"{ENVOY_GATEWAY}/v1alpha1",
@@ -137,7 +133,7 @@ class EnvoyGateway:
     def hand_over(self, manifests: Iterable[Manifest]) -> int:
         """Hand over all manifests; return how many listeners they have."""
         ours = [_on_the_host(each) for each in manifests if each["kind"] != "GatewayClass"]
-        if not self._patches:
+        if not self.patches:
             ours = [each for each in ours if each["kind"] != "EnvoyPatchPolicy"]
         gateways = [each for each in ours if each["kind"] == "Gateway"]
         self._applied += 1

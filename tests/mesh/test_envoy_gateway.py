@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import trustme
 import yaml
 
 from tests.certificates import issue
+from tests.e2e.conftest import OUTERLOOP
 from tests.mesh.envoy_gateway import EnvoyGateway, config_map, referred, secret
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def test_all_that_can_be_rendered_is_valid(
     before = len(plane.output)
     plane.hand_over([*manifests, *kept(manifests, authority, "agents", "example.com")])
     # The last of the routes, and of the policies if they are there.
-    last = ("agents/loop-call-filter-rewriter", "agents/loop-decide-watched")
+    last = ("agents/loop-call-filter-rewriter", "agents/loop-decide-careless")
     gateway.eventually(
         lambda: all(each in plane.output[before:] for each in last) and not refused(plane),
         "every object is accepted",
@@ -124,8 +126,7 @@ def test_a_key_is_sent_instead_of_the_callers(
     text = with_agent(travel_yaml(), access_key="$KEY")
     manifests = gateway.render(text, {"KEY": KEY})
     assert KEY not in json.dumps(manifests)
-    names = sorted(name for kind, name in referred(manifests) if kind == "Secret")
-    bearer, raw = (next(each for each in names if part in each) for part in ("bearer", "api-key"))
+    bearer, raw = sorted(name for _, name in referred(manifests))
     plane.others = [
         secret(bearer, {"credential": f"Bearer {KEY}"}),
         secret(raw, {"credential": KEY}),
@@ -313,17 +314,62 @@ def test_the_default_agent_where_the_processor_is_gone(
     assert http.post(gateway.url + "/v1/embeddings", json=asking()).status_code == 503
 
 
-def test_decisions_that_are_only_observed(
+def test_decisions_are_observed_on_a_route_of_others(
     http: httpx.Client, gateway: Gateway, travel_yaml: Travel, seen: Callable[[Any], Seen]
 ) -> None:
-    gateway.run(travel_yaml(listener="mode: observe"))
-    answer = http.post(gateway.url + CHAT, json=asking("hotel_agent"))
-    request = seen(answer.json())
-    assert (request.agent, request.header("x-outerloop-agent")) == ("weather_agent", "hotel_agent")
+    gateway.clear()
+    text = travel_yaml(listener="mode: observe")
+    gateway.configure(text)
+    name = "outerloop-agent-weather"
+    theirs = [
+        of("gateway.networking.k8s.io/v1", "Gateway", name, their_gateway(gateway.port)),
+        of("gateway.networking.k8s.io/v1", "HTTPRoute", name, their_route(name)),
+        of("gateway.envoyproxy.io/v1alpha1", "Backend", name, their_backend(travel_yaml())),
+    ]
+    # Envoy Gateway reads no labels from files.
+    target = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": name}
+    ours = gateway.render(text)
+    for each in ours:
+        if "targetSelectors" in each["spec"]:
+            (selector,) = each["spec"].pop("targetSelectors")
+            assert selector["matchLabels"] == {"outerloop/watched": "travel"}
+            each["spec"]["targetRefs"] = [target]
+    gateway.plane.apply([*ours, *theirs])
+    gateway.serve()
+    # More than Envoy Gateway holds by itself.
+    body = asking("hotel_agent", text="hello " * 20_000)
+    gateway.eventually(
+        lambda: (
+            seen(http.post(gateway.url + CHAT, json=body).json()).header("x-outerloop-agent")
+            == "hotel_agent"
+        ),
+        "a decision",
+    )
+    answer = http.post(gateway.url + CHAT, json=body)
+    assert (seen(answer.json()).agent, answer.status_code) == ("weather_agent", 200)
     gateway.stop_serving()
-    answer = http.post(gateway.url + CHAT, json=asking("hotel_agent"))
-    request = seen(answer.json())
+    request = seen(http.post(gateway.url + CHAT, json=body).json())
     assert (request.agent, request.header("x-outerloop-agent")) == ("weather_agent", None)
+
+
+def of(api: str, kind: str, name: str, spec: Mapping[str, Any]) -> Manifest:
+    about = {"name": name, "namespace": "default"}
+    return {"apiVersion": api, "kind": kind, "metadata": about, "spec": spec}
+
+
+def their_gateway(port: int) -> Mapping[str, Any]:
+    listener = {"name": "theirs", "port": port, "protocol": "HTTP"}
+    return {"gatewayClassName": "mesh", "listeners": [listener]}
+
+
+def their_route(name: str) -> Mapping[str, Any]:
+    backend = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": name}
+    return {"parentRefs": [{"name": name}], "rules": [{"backendRefs": [backend]}]}
+
+
+def their_backend(text: str) -> Mapping[str, Any]:
+    port = int(_agent_url(text, "weather_agent").rpartition(":")[2])
+    return {"endpoints": [{"ip": {"address": "127.0.0.1", "port": port}}]}
 
 
 def test_earlier_agents_and_filters_are_called_through_a_gateway_of_their_own(
@@ -487,3 +533,17 @@ def test_policies_of_the_users_run_before_the_decision_and_limits_by_agent_after
     gateway.eventually(lambda: statuses("flight_agent") == [200, 200, 200], "requests pass")
     assert statuses("hotel_agent") == [200, 200, 429]
     assert statuses("flight_agent") == [200, 200, 200]
+
+
+def test_the_doctor_finds_what_is_not_patched_and_nothing_else(
+    gateway: Gateway, plane: EnvoyGateway, travel_yaml: Travel
+) -> None:
+    gateway.run(travel_yaml())
+    done = subprocess.run(
+        [*OUTERLOOP, "doctor", "--gateway", gateway.url, "-c", str(gateway.file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected = (0, "") if plane.patches else (1, "outerloop: wrong: trailers\n")
+    assert (done.returncode, done.stderr) == expected, done.stdout

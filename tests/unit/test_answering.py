@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from extproc.answering import AnswerFilters, Answering, describe
+from extproc.answering import AnswerFilters, Answering, describe, describe_unfiltered
 from extproc.budget import Budget
 from extproc.errors import Reject
 from extproc.exchange import Exchange
@@ -91,3 +91,7 @@ async def test_a_refusal_is_a_value_with_what_a_client_is_told() -> None:
     assert (reject.status, reject.code) == (451, "filter_denied")
     assert reject.headers == (("x-request-id", "r"),)
     assert answering.error_event(reject).startswith(b'data: {"error": ')
+
+
+def test_an_answer_without_filters_is_described_by_its_agent_alone() -> None:
+    assert json.loads(describe_unfiltered(DECISION)) == {"listener": "main", "agent": "a"}

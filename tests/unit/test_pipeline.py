@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from extproc.answering import AnswerFilters
 from extproc.calls import Call, CallFailed, Response, Target
 from extproc.config.model.root import Limits
 from extproc.deciding import Decider
@@ -20,7 +21,7 @@ from extproc.plan import Plan, Source
 from extproc.runtime import Runtime
 from extproc.spans import NoTracer
 from extproc.steps import StepAgent, StepRunner
-from extproc.stream.events import Unfinished
+from extproc.stream.events import ResponseHeaders, Unfinished
 from extproc.traceparent import trace_id
 
 CHAT = "/v1/chat/completions"
@@ -80,6 +81,23 @@ async def test_a_decision_becomes_the_headers_that_envoy_routes_on(
     assert result.metadata["cached"] is False
     assert [result.metadata[key] for key in ("agent", "plan", "source")] == ["a", "a", "embedded"]
     assert float(result.metadata["decision_ms"]) >= 0
+
+
+async def test_an_answer_without_filters_is_known_where_others_have_some(
+    make_runtime: MakeRuntime,
+) -> None:
+    runtime = make_runtime()
+    # The agent that is decided on is another one.
+    filtered = {"b": AnswerFilters(NO_FILTERS, 5.0, 1000)}
+    main = replace(runtime.listeners["main"], answers=filtered)
+    pipeline = Pipeline(replace(runtime, listeners={"main": main}))
+    result = await pipeline.run(post())
+    exchange = result.metadata["exchange"]
+    assert json.loads(str(exchange)) == {"listener": "main", "agent": "a"}
+    assert result.exchange == ""
+    # A gateway may show the answers of all agents: it passes.
+    assert pipeline.answering(ResponseHeaders(exchange=str(exchange))) is None
+    assert "exchange" not in (await Pipeline(runtime).run(post())).metadata
 
 
 async def test_a_decision_that_was_remembered_says_so(make_runtime: MakeRuntime) -> None:

@@ -58,7 +58,7 @@ def _access_key(agent: Agent, place: Place) -> Iterator[Injection]:
     named = place.named("bearer", agent.id)
     yield Injection("authorization", named, bearer, "`Bearer ` and the access_key")
     # Anthropic's API wants the key in a header of its own.
-    named = place.named("api-key", agent.id)
+    named = place.named("key", agent.id)
     yield Injection("x-api-key", named, (names.PATH_MESSAGES,), "the access_key")
 
 

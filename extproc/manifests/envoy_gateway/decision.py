@@ -39,9 +39,7 @@ def undecided(
     """
     conversations = place.named("undecided", listener.name)
     others = place.named("other", listener.name)
-    default = {each.agent: each for each in listener.routes}.get(
-        listener.observed_by or listener.unasked or ""
-    )
+    default = {each.agent: each for each in listener.routes}.get(listener.unasked or "")
     parent = routes.listener_of(place.name, section(listener.name))
     spec: dict[str, Any] = {"requestBuffer": {"limit": config.limits.max_request_bytes}}
     if default is None:
@@ -49,7 +47,7 @@ def undecided(
         rules = [{"matches": matches, "filters": [routes.referred(_nowhere(place))]}]
     else:
         agent = agents[default.agent]
-        rules = _to_default_agent(listener, default, agent, conversations)
+        rules = _to_default_agent(default, agent, conversations)
         spec |= policy(default.to, agent)
         yield routes.rewrite(default.to, conversations, place)
     everything = {"matches": [routes.below("/")], "filters": [routes.referred(_nowhere(place))]}
@@ -66,9 +64,16 @@ def undecided(
         place.named("decide", listener.name),
         {
             "targetRefs": [refer("HTTPRoute", conversations), refer("HTTPRoute", others)],
-            "extProc": list(_filters(config, listener, processor)),
+            "extProc": [
+                decides(config, listener, processor),
+                *([_answers(config, processor)] if _is_filtered(listener) else []),
+            ],
         },
     )
+
+
+def _is_filtered(listener: AgentListener) -> bool:
+    return any(route.filtered for route in listener.routes)
 
 
 def nowhere(place: Place) -> Document:
@@ -80,18 +85,14 @@ def _nowhere(place: Place) -> str:
     return place.named("nowhere")
 
 
-def _to_default_agent(
-    listener: AgentListener, to: AgentRoute, agent: Reachable, rewriting: str
-) -> list[dict[str, Any]]:
-    """Return the rules of what the processor could not be asked about, or only observes."""
-    fallback = {
+def _to_default_agent(to: AgentRoute, agent: Reachable, rewriting: str) -> list[dict[str, Any]]:
+    """Return the rules of what the processor could not be asked about."""
+    told = {
         names.HEADER_AGENT: to.agent,
         names.HEADER_PLAN: to.agent,
         names.HEADER_SOURCE: Source.FALLBACK.value,
         names.HEADER_STEP: "1/1",
     }
-    # What is observed says itself what was decided.
-    told = {} if listener.observed_by else fallback
     return [
         {
             "matches": [routes.conversation(path) for path in paths],
@@ -101,32 +102,35 @@ def _to_default_agent(
     ]
 
 
-def _filters(
-    config: Config, listener: AgentListener, processor: Processor
-) -> Iterator[dict[str, Any]]:
-    common = {
-        "backendRefs": [processor.reference],
-        "backendSettings": settings(config.limits.max_request_bytes),
-        "statusOnError": _UNREACHABLE,
-    }
-    yield {
-        **common,
+def decides(config: Config, listener: AgentListener, processor: Processor) -> dict[str, Any]:
+    """Return the filter that asks the processor about whole requests."""
+    return {
+        **_asks(config, processor),
         "failOpen": bool(listener.unasked or listener.observed_by),
         "messageTimeout": duration(patience(config, listener)),
         "metadata": {"writableNamespaces": [names.METADATA_NAMESPACE]},
         "processingMode": {"request": {"body": "Buffered"}},
     }
-    if not listener.observed_by and any(route.filtered for route in listener.routes):
-        ours = [names.METADATA_NAMESPACE]
-        attributes = [names.ATTRIBUTE_DETAILS]
-        yield {
-            **common,
-            "failOpen": False,
-            "metadata": {"accessibleNamespaces": ours, "writableNamespaces": ours},
-            "processingMode": {
-                "response": {"body": "FullDuplexStreamed", "attributes": attributes}
-            },
-        }
+
+
+def _answers(config: Config, processor: Processor) -> dict[str, Any]:
+    """Return the filter that shows the processor answers as they come."""
+    ours = [names.METADATA_NAMESPACE]
+    response = {"body": "FullDuplexStreamed", "attributes": [names.ATTRIBUTE_DETAILS]}
+    return {
+        **_asks(config, processor),
+        "failOpen": False,
+        "metadata": {"accessibleNamespaces": ours, "writableNamespaces": ours},
+        "processingMode": {"response": response},
+    }
+
+
+def _asks(config: Config, processor: Processor) -> dict[str, Any]:
+    return {
+        "backendRefs": [processor.reference],
+        "backendSettings": settings(config.limits.max_request_bytes),
+        "statusOnError": _UNREACHABLE,
+    }
 
 
 def patience(config: Config, listener: AgentListener) -> timedelta:

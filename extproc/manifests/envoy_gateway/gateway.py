@@ -63,7 +63,7 @@ def certificate_secret(listener: str, place: Place) -> str:
 
 def clients_authority(listener: str, place: Place) -> str:
     """Return the ConfigMap with the CA of clients' certificates."""
-    return place.named("client-ca", listener)
+    return place.named("clientca", listener)
 
 
 def _listener(listener: AgentListener, place: Place) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from extproc.manifests.envoy_gateway.agents import Reachable
 from extproc.manifests.envoy_gateway.backends import authority, client_secret
 from extproc.manifests.envoy_gateway.gateway import certificate_secret, clients_authority
 from extproc.manifests.envoy_gateway.objects import Place
+from extproc.manifests.envoy_gateway.observing import label
 from extproc.manifests.envoy_gateway.traffic import TRIGGERS
 from extproc.origin import parse_origin
 
@@ -33,13 +34,22 @@ def notes(config: Config, agents: Mapping[str, Reachable], place: Place) -> Iter
         for note in _of_listener(listener, place):
             yield f"listeners[{listener.name}].{note}"
     for agent in config.agents:
-        way = agents[agent.id]
-        for note in (*_secrets(agent, way, place), *_of_agent(agent, way)):
+        way = agents.get(agent.id)
+        # Nothing leads to one of a listener that only observes.
+        for note in (*_secrets(way, place), *_of_agent(way)) if way is not None else ():
             yield f"agents[{agent.id}].{note}"
     yield from _of_all(config)
 
 
 def _of_listener(listener: Listener, place: Place) -> Iterator[str]:
+    if listener.mode == "observe":
+        marked = "=".join(label(listener.name, place))
+        yield (
+            f"mode: mark what is to be watched: kubectl label httproute NAME -n {place.namespace} "
+            f"{marked}; one with a BackendTrafficPolicy of its own needs `requestBuffer` there, or "
+            "bodies over 32 KiB are refused"
+        )
+        return
     if listener.tls is not None:
         secret = _create("secret tls", certificate_secret(listener.name, place), place)
         yield f"tls: {secret} --cert={listener.tls.certificate} --key={listener.tls.key}"
@@ -54,7 +64,8 @@ def _of_listener(listener: Listener, place: Place) -> Iterator[str]:
         )
 
 
-def _secrets(agent: Agent, way: Reachable, place: Place) -> Iterator[str]:
+def _secrets(way: Reachable, place: Place) -> Iterator[str]:
+    agent = way.agent
     key = "access_key" if agent.access_key is not None else "headers"
     for each in way.injections:
         secret = _create("secret generic", each.secret, place)
@@ -73,7 +84,8 @@ def _create(kind: str, name: str, place: Place) -> str:
     return f"create it: kubectl create {kind} {name} -n {place.namespace}"
 
 
-def _of_agent(agent: Agent, way: Reachable) -> Iterator[str]:
+def _of_agent(way: Reachable) -> Iterator[str]:
+    agent = way.agent
     if agent.fallback is not None:
         yield "fallback: left out; it needs the Envoy of `outerloop up`"
     if any(each.failover for each in agent.variants or ()):

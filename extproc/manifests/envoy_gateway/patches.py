@@ -95,7 +95,9 @@ _FIELDS: Final = {
 def patch_policies(
     config: Config, listeners: Sequence[AgentListener], place: Place
 ) -> Iterator[Document]:
-    """Yield a policy for each thing that has no field."""
+    """Yield a policy for each thing that has no field, for listeners of ours."""
+    if not listeners:
+        return
     for part, (reason, field) in _FIELDS.items():
         patches = [_patch(each, field, place) for each in listeners]
         yield _policy(part, reason, patches, place)

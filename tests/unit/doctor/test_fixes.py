@@ -12,7 +12,7 @@ ALL = {name: value for name, value in vars(fixes).items() if isinstance(value, F
 NOTHING_TO_CHANGE = {"CREDENTIALS", "SLOW", "UNBOUNDED", "HEALTH"}
 
 
-@pytest.mark.parametrize("name", ALL.keys() - NOTHING_TO_CHANGE)
+@pytest.mark.parametrize("name", sorted(ALL.keys() - NOTHING_TO_CHANGE))
 def test_each_says_what_it_means_and_what_to_change_where(name: str) -> None:
     fix = ALL[name]
     assert fix.means.endswith(".")

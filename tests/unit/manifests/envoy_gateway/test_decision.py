@@ -135,16 +135,6 @@ def test_the_default_agent_gets_what_nobody_could_be_asked_about(rendered: Rende
     assert "backendRefs" not in found.rule(OTHER)
 
 
-def test_what_is_observed_goes_to_the_default_agent_and_nowhere_else(rendered: Render) -> None:
-    listener = {"mode": "observe"}
-    found = rendered(A, B, listener=listener)
-    (decides,) = found.spec("EnvoyExtensionPolicy", DECIDE)["extProc"]
-    assert (decides["failOpen"], decides["messageTimeout"]) == (True, "32s")
-    assert found.names("HTTPRoute") == [UNDECIDED, OTHER]
-    assert [each["name"] for each in found.rule(UNDECIDED)["backendRefs"]] == ["outerloop-agent-a"]
-    assert "set" not in found.filters(UNDECIDED)["RequestHeaderModifier"]
-
-
 def test_the_default_agents_key_is_injected_there_too(rendered: Render) -> None:
     keyed = {**A, "access_key": "$KEY"}
     listener = {"on_unavailable": "default_agent"}
