@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 PROTO := .venv/proto
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-browser test-chaos test-mesh check format proto envoy-configs docs screenshots clean
+.PHONY: help install demo run test test-browser test-chaos test-mesh bench bench-quick bench-peers check format proto envoy-configs docs screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,15 @@ test-mesh: $(INSTALLED) ## Real control planes, built if need be, drive a real E
 	$(BIN)/pytest -m '' tests/mesh
 	$(BIN)/pytest --numprocesses auto --dist loadfile -m slow tests/e2e
 
+bench: $(INSTALLED) ## Measure how fast it is, in half an hour: tables and plots in benchmarks/results
+	$(BIN)/python -m benchmarks.speed
+
+bench-quick: $(INSTALLED) ## The same cases within two minutes, to see that all of them run
+	$(BIN)/python -m benchmarks.speed --quick
+
+bench-peers: $(INSTALLED) ## Measure others that do the same job beside it
+	$(BIN)/python -m benchmarks.speed.peers
+
 check: $(INSTALLED) ## Run lint and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -71,5 +80,5 @@ screenshots: $(INSTALLED) ## Take the pictures of the status page in docs/images
 	$(BIN)/python -m tests.browser.screenshots
 
 clean: ## Remove .venv and everything that can be made again
-	rm -rf .venv .mesh build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mesh benchmarks/.peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Others that do the same job, beside ours: `python -m benchmarks.speed.peers`."""
