@@ -4,9 +4,11 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PROTO := .venv/proto
+# Tests wait for processes more than they work.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-browser test-chaos test-mesh bench bench-quick bench-peers check format proto envoy-configs docs screenshots clean
+.PHONY: help install demo run test test-browser test-chaos test-mesh test-slow bench bench-quick bench-peers check format proto envoy-configs docs screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,7 +31,7 @@ run: $(INSTALLED) ## Leave the demo's agents, Envoy and processor running, with 
 	@$(BIN)/outerloop demo --run
 
 test: check ## Run lint, types and all tests, through a real Envoy
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 test-browser: $(INSTALLED) ## The status page in a real Chromium, which is installed where apt-get can
 	@sh tests/browser/chromium.sh
@@ -41,7 +43,9 @@ test-chaos: $(INSTALLED) ## Hosts, agents and workers that fail, under load, for
 test-mesh: $(INSTALLED) ## Real control planes, built if need be, drive a real Envoy with our manifests
 	@for script in tests/mesh/*_install.sh; do sh $$script || exit; done
 	$(BIN)/pytest -m '' tests/mesh
-	$(BIN)/pytest --numprocesses auto --dist loadfile -m slow tests/e2e
+
+test-slow: $(INSTALLED) ## What `make test` leaves out, as it starts many gateways
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile -m slow tests/e2e
 
 bench: $(INSTALLED) ## Measure how fast it is, in half an hour: tables and plots in benchmarks/results
 	$(BIN)/python -m benchmarks.speed

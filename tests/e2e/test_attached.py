@@ -240,6 +240,7 @@ def test_large_bodies_pass_and_too_large_ones_do_not(http: httpx.Client, shared:
     assert answer.json()["error"]["code"] == "request_too_large"
 
 
+@pytest.mark.slow
 def test_without_a_processor_conversations_are_refused_and_all_else_goes_on(
     http: httpx.Client, gateway: Attached, echo_agents: dict[str, EchoAgent]
 ) -> None:

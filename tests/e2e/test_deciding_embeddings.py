@@ -22,6 +22,7 @@ FAILURES = (
     *("slow", "500", "html", "abort", "too few", "not a number"),
     *("fewer dimensions", "mixed dimensions"),
 )
+FEW_FAILURES = {"500", "fewer dimensions"}
 ORCHESTRATOR = """
 orchestrator:
   strategy: embeddings
@@ -141,7 +142,13 @@ def test_a_failing_server_costs_its_timeout_at_most(
     assert ask(fitted, "Book flights to Oslo") == ("flight_agent", "embeddings")
 
 
-@pytest.mark.parametrize("mode", FAILURES)
+@pytest.mark.parametrize(
+    "mode",
+    [
+        pytest.param(mode, marks=() if mode in FEW_FAILURES else pytest.mark.slow)
+        for mode in FAILURES
+    ],
+)
 def test_a_server_that_fails_from_the_start(
     ask: Ask, launch: Launch, embeddings: ScriptedServer, mode: str
 ) -> None:

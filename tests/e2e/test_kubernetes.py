@@ -161,6 +161,7 @@ def gateway(
         process.stop()
 
 
+@pytest.mark.slow
 def test_probes_say_when_the_pod_starts_serves_and_leaves(
     run_pod: Run, travel_yaml: Callable[..., str]
 ) -> None:

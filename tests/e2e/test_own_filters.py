@@ -128,6 +128,7 @@ def test_one_agent_has_a_limit_of_its_own(run: Run, http: httpx.Client) -> None:
     assert ask(stack, http, "hotel_agent").status_code == 200
 
 
+@pytest.mark.slow
 def test_what_envoy_refuses_is_told_at_the_start(
     travel_yaml: Callable[..., str], tmp_path: Path, start_process: type[Process]
 ) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import EchoAgent, Process
 
 CHAT = "/v1/chat/completions"
+PATHS = [CHAT, pytest.param("/v1/messages", marks=pytest.mark.slow)]
 Refused = Callable[..., dict[str, Any]]
 
 
@@ -113,7 +114,7 @@ def test_a_drained_processor_serves_on_until_envoy_knows(
     assert serve.popen.returncode == 0
 
 
-@pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
+@pytest.mark.parametrize("path", PATHS)
 def test_an_agent_that_envoy_does_not_know(
     http: httpx.Client,
     gateway: Gateway,
@@ -129,7 +130,7 @@ def test_an_agent_that_envoy_does_not_know(
     refused(answer, path, 503, "no_route")
 
 
-@pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_body_mode_that_cannot_work(
     http: httpx.Client, gateway: Gateway, refused: Refused, path: str
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_body_mode_that_cannot_work(
     assert "BUFFERED" in error["message"]
 
 
+@pytest.mark.slow
 def test_an_envoy_that_reads_a_folder(
     http: httpx.Client, gateway: Gateway, echo_agents: dict[str, EchoAgent]
 ) -> None:

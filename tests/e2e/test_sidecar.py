@@ -100,6 +100,7 @@ def pod(
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_requests_go_through_the_socket(pod: Pod, http: httpx.Client) -> None:
     wait_until(lambda: http_status(http, pod.url + CHAT) == 200)
     answer = http.post(pod.url + CHAT, json=ASKED)
