@@ -6,6 +6,9 @@ import logging
 import sys
 from typing import Final
 
+_GRPC: Final = "grpc._cython.cygrpc"
+_CALLER_GONE: Final = "ExecuteBatchError"
+
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -23,3 +26,13 @@ def configure(level: str) -> None:
     # These quote messages at every level, in tracebacks too; what went wrong we log ourselves.
     for library in ("mcp", "httpx2"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    logging.getLogger(_GRPC).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line says more than that a caller hung up while it was being answered.
+
+    gRPC's server takes that for a fault of the method, and logs it with a traceback.
+    """
+    error = record.exc_info[0] if record.exc_info else None
+    return error is None or error.__name__ != _CALLER_GONE
