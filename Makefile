@@ -35,7 +35,7 @@ test: check ## Run lint, types and all tests, through a real Envoy
 
 test-browser: $(INSTALLED) ## The status page in a real Chromium, which is installed where apt-get can
 	@sh tests/browser/chromium.sh
-	$(BIN)/pytest --numprocesses auto --dist loadfile tests/browser
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile tests/browser
 
 test-chaos: $(INSTALLED) ## Hosts, agents and workers that fail, under load, for some minutes
 	$(BIN)/pytest tests/chaos tests/e2e/life

@@ -22,7 +22,7 @@ FAILURES = (
     *("slow", "500", "html", "abort", "too few", "not a number"),
     *("fewer dimensions", "mixed dimensions"),
 )
-FEW_FAILURES = {"500", "fewer dimensions"}
+FEW_FAILURES = {"500"}
 ORCHESTRATOR = """
 orchestrator:
   strategy: embeddings

@@ -282,14 +282,8 @@ def test_an_attachment_that_is_rendered_is_all_right(right: Gateway) -> None:
     assert (report.code, report.named("wrong") | report.named("skipped")) == (0, set())
 
 
-def faults() -> Iterator[Any]:
-    """Yield all of them; one of them at any time, and the others where there is more of it."""
-    for name, fault in FAULTS.items():
-        always = name == "no early mutation"
-        yield pytest.param(*fault, id=name, marks=() if always else pytest.mark.slow)
-
-
-@pytest.mark.parametrize(("change", "outside", "inside"), [*faults()])
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "outside", "inside"), FAULTS.values(), ids=FAULTS)
 def test_each_fault_is_found(
     right: Gateway, attach: Attach, change: Change, outside: set[str], inside: set[str]
 ) -> None:

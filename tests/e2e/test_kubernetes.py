@@ -178,6 +178,7 @@ def test_probes_say_when_the_pod_starts_serves_and_leaves(
     assert list(pod.scratch.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_config_map_that_changes_is_read_again(
     run_pod: Run, travel_yaml: Callable[..., str]
 ) -> None:

@@ -106,6 +106,7 @@ def test_readyz_shows_the_processes(http: httpx.Client, travel: Stack) -> None:
     assert http.get(f"{travel.admin}/healthz").status_code == 200
 
 
+@pytest.mark.slow
 def test_several_workers_share_the_work(
     run_stack: Callable[..., Stack], travel_yaml: Callable[..., str], http: httpx.Client
 ) -> None:
@@ -153,6 +154,7 @@ def _release(agent: EchoAgent) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_worker_that_stands_still_fails_nobody(http: httpx.Client, two_steps: Stack) -> None:
     still = two_steps.ready()["workers"][0]["pid"]
     os.kill(still, signal.SIGSTOP)
@@ -228,6 +230,7 @@ def test_a_signal_lets_running_requests_finish(
     assert "Traceback" not in stack.process.output
 
 
+@pytest.mark.slow
 def test_an_open_connection_is_told_that_the_stack_drains(
     stack: Stack, http: httpx.Client, echo_agents: dict[str, EchoAgent], idle: socket.socket
 ) -> None:
@@ -253,6 +256,7 @@ def test_a_second_signal_ends_it_at_once(http: httpx.Client, stack: Stack) -> No
         assert eventually(lambda: not any(runs(pid) for pid in pids))
 
 
+@pytest.mark.slow
 def test_what_does_not_end_in_time_is_cut_and_logged(
     run_stack: Callable[..., Stack], travel_yaml: Callable[..., str], http: httpx.Client
 ) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import EchoAgent, Process
 
 CHAT = "/v1/chat/completions"
-PATHS = [CHAT, pytest.param("/v1/messages", marks=pytest.mark.slow)]
+PATHS = (CHAT, "/v1/messages")
 Refused = Callable[..., dict[str, Any]]
 
 
@@ -115,6 +115,7 @@ def test_a_drained_processor_serves_on_until_envoy_knows(
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.slow
 def test_an_agent_that_envoy_does_not_know(
     http: httpx.Client,
     gateway: Gateway,
@@ -131,6 +132,7 @@ def test_an_agent_that_envoy_does_not_know(
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.slow
 def test_a_body_mode_that_cannot_work(
     http: httpx.Client, gateway: Gateway, refused: Refused, path: str
 ) -> None:
