@@ -325,6 +325,7 @@ def test_decisions_that_take_long(slow: Gateway, waits: str, outcome: str, told:
     assert told in report.seen("timeout")
 
 
+@pytest.mark.slow
 def test_what_a_person_is_told(right: Gateway, attach: Attach) -> None:
     gateway = attach(no_early_mutation)
     options = (*known(gateway, right), "--header", "authorization: Bearer s3cret")

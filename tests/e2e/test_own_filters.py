@@ -52,6 +52,7 @@ def ask(stack: Stack, http: httpx.Client, model: str, **headers: str) -> httpx.R
     return http.post(stack.url + CHAT, json=body, headers=named)
 
 
+@pytest.mark.slow
 def test_a_page_of_the_origin_may_call(run: Run, http: httpx.Client) -> None:
     stack = run("CORS")
     wish = {"access-control-request-method": "POST", "access-control-request-headers": "x-a"}
@@ -105,6 +106,7 @@ def authorizer(start_process: type[Process]) -> Iterator[Process]:
     process.stop()
 
 
+@pytest.mark.slow
 def test_a_service_says_who_may(
     run: Run, http: httpx.Client, authorizer: Process, echo_agents: dict[str, EchoAgent]
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_service_says_who_may(
     assert len(echo_agents["hotel_agent"].requests()) == 1
 
 
+@pytest.mark.slow
 def test_one_agent_has_a_limit_of_its_own(run: Run, http: httpx.Client) -> None:
     stack = run("Rate limits")
     statuses = [ask(stack, http, "flight_agent").status_code for _ in range(6)]
