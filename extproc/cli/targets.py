@@ -167,19 +167,12 @@ def _manifests(module: str) -> Target:
     def target(order: Order) -> Rendered:
         from extproc.envoyconf.render.text import as_yaml
 
-        config = order.config
-        source = Source(config, order.loaded.text, order.variables, _read_by_processor(config))
+        source = Source(order.config, order.loaded.text, order.variables)
         made: Manifests = import_module(f"extproc.manifests.{module}.render").render(source)
         text = "---\n".join(as_yaml(each) for each in made.documents)
         return Rendered({f"{module.replace('_', '-')}.yaml": text}, made.notes)
 
     return target
-
-
-def _read_by_processor(config: Config) -> tuple[str, ...]:
-    model = config.orchestrator.model
-    prompt = model.prompt_file if model is not None else None
-    return (prompt,) if prompt is not None else ()
 
 
 TARGETS: Final[Mapping[str, Target]] = {

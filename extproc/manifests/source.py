@@ -21,13 +21,12 @@ class Source:
     """One configuration.
 
     `config` is checked and without disabled agents, `text` the file as it is written, `variables`
-    the environment variables that it names, `files` the other files that it names.
+    the environment variables that it names.
     """
 
     config: Config
     text: str = field(repr=False)
     variables: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
