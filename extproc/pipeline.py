@@ -162,7 +162,7 @@ class Pipeline:
         clock = time.perf_counter
         request, limits = exchange.request, self.runtime.limits
         started = clock()
-        async with exchange.budget.spend():
+        with exchange.budget:
             conversation = decode(request.path, request.body, limits)
             filtering = clock()
             if listener.input.links:

@@ -125,7 +125,7 @@ class _Run:
         if not chain.links:
             return conversation, exchange
         setting = exchange.setting(step_headers(self.decision, index))
-        async with exchange.budget.spend():
+        with exchange.budget:
             outcome = await chain.run(
                 conversation.document.body,
                 setting,
@@ -212,7 +212,7 @@ class _Run:
         setting = replace(setting, status=response.status)
         # What encoding it had has been undone.
         headers = Headers(tuple(each for each in response.headers if each[0] != "content-encoding"))
-        async with exchange.budget.spend():
+        with exchange.budget:
             return await filter_whole(chain, setting, headers, response.body, self.runner.max_bytes)
 
     def _call(self, index: int, conversation: Conversation, exchange: Exchange, span: Span) -> Call:

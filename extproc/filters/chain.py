@@ -13,6 +13,7 @@ from typing import Final, Generic, Self, TypeVar
 from extproc import names
 from extproc.budget import Budget
 from extproc.conversation import Api
+from extproc.deadlines import Deadline
 from extproc.errors import FilterDenied, FilterFailed, log_bug
 from extproc.filters.api import (
     KEEP,
@@ -192,7 +193,7 @@ class Visit(AbstractContextManager["Visit"]):
         value: T | None = None
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._patience()):
+            with Deadline(self._patience()):
                 verdict = _checked(await (apply or self.link.filter.apply)(subject))
             if isinstance(verdict, Change):
                 value = accept(verdict.body)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 import grpc.aio
 
 from extproc.answering import Answering
+from extproc.deadlines import Deadline
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS
 from extproc.recording import Recorder
@@ -16,6 +16,9 @@ from extproc.stream.answer import AnswerCommand, AnswerMachine
 from extproc.stream.commands import Chunk, Reply, Slot
 from extproc.stream.events import Event, ResponseBody, ResponseHeaders, ResponseTrailers
 from extproc.stream.machine import ProtocolViolation
+
+NOTHING: Final = b""
+"""The last message of a stream that Envoy ended by itself: it looks at no more."""
 
 _OF_ENVOY: Final = 60.0
 """Seconds between two messages of an answer that is Envoy's own, and so there already."""
@@ -29,21 +32,26 @@ class AnswerStream:
         self._recorder = recorder
         self._context = context
         self._machine = AnswerMachine(answering.path)
+        self._last = NOTHING
 
-    async def serve(self, first: ResponseHeaders) -> None:
-        """Serve the answer whose headers came. Raises `ProtocolViolation` and TimeoutError."""
+    async def serve(self, first: ResponseHeaders) -> bytes:
+        """Serve the answer whose headers came; return the last message, which is yet to be sent.
+
+        Raises `ProtocolViolation` and TimeoutError.
+        """
         if first.end_of_stream:
             await self._write(self._machine.headers_only(NO_MUTATIONS))
-            return
+            return self._last
         try:
             with self._answering:
                 while not self._machine.done:
                     event = await read(self._context, self._answering.timeout)
                     if event is None:
-                        return
+                        break
                     await self._take(event)
         finally:
             self._recorder.answered(self._answering.id, tuple(self._answering.records))
+        return self._last
 
     async def _take(self, event: Event) -> None:
         if isinstance(event, ResponseBody):
@@ -84,31 +92,32 @@ class AnswerStream:
         await self._write(self._machine.refuse(reject, event, self._answering.metadata))
 
     async def _write(self, commands: list[AnswerCommand]) -> None:
-        for command in commands:
-            await self._context.write(encode(command))
+        messages = [encode(command) for command in commands]
+        if self._machine.done:
+            self._last = messages.pop()
+        for message in messages:
+            await self._context.write(message)
 
 
-async def pass_on(context: Any, first: ResponseHeaders) -> None:  # noqa: ANN401 - grpc is untyped
-    """Give every message of an answer back as it came."""
-    await context.write(encode(Reply(Slot.RESPONSE_HEADERS)))
-    ended = first.end_of_stream
+async def pass_on(context: Any, first: ResponseHeaders) -> bytes:  # noqa: ANN401 - grpc is untyped
+    """Give every message of an answer back as it came; return the last one, yet to be sent."""
+    message, ended = encode(Reply(Slot.RESPONSE_HEADERS)), first.end_of_stream
     while not ended:
-        event = await read(context, _OF_ENVOY)
-        match event:
+        await context.write(message)
+        match await read(context, _OF_ENVOY):
             case ResponseBody(body, end):
-                await context.write(encode(Chunk(body, end)))
-                ended = end
+                message, ended = encode(Chunk(body, end)), end
             case ResponseTrailers():
-                await context.write(encode(Reply(Slot.RESPONSE_TRAILERS)))
-                ended = True
+                message, ended = encode(Reply(Slot.RESPONSE_TRAILERS)), True
             case None:
-                ended = True
-            case _:
+                message, ended = NOTHING, True
+            case event:
                 raise ProtocolViolation(f"{type(event).__name__} in an answer")
+    return message
 
 
 async def read(context: Any, patience: float) -> Event | None:  # noqa: ANN401 - grpc is untyped
     """Return what Envoy says next, None at the end. Raises TimeoutError and `MalformedMessage`."""
-    async with asyncio.timeout(patience):
+    with Deadline(patience):
         message = await context.read()
     return decode(message) if message is not grpc.aio.EOF else None

@@ -26,6 +26,9 @@ from extproc.server.wire import MAX_MESSAGE_OVERHEAD
 _LARGEST_MESSAGE: Final = LARGEST_SIZE + MAX_MESSAGE_OVERHEAD
 """The limits of a request hold before this one, and change while the server stays."""
 
+_MOST_PENDING: Final = 100_000
+"""Requests that came and were not looked at yet. By default gRPC refuses some from 1,000 on."""
+
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
     # A whole answer goes back in one message.
@@ -34,6 +37,9 @@ _OPTIONS: Final = (
     ("grpc.http2.max_ping_strikes", 0),
     # Two workers on one port would share it unevenly, and unnoticed.
     ("grpc.so_reuseport", 0),
+    # How many requests wait is for Envoy's circuit breakers to say; each waits for its decision.
+    ("grpc.server.max_pending_requests", _MOST_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
 )
 
 
@@ -52,7 +58,7 @@ class Server:
         """
         only = (OnlyNamed(tls.client_sans),) if tls is not None and tls.client_sans else ()
         self._server = grpc.aio.server(options=_OPTIONS, interceptors=only)
-        handler = grpc.stream_stream_rpc_method_handler(self._servicer.process)
+        handler = grpc.stream_unary_rpc_method_handler(self._servicer.process)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
         )

@@ -15,7 +15,7 @@ from extproc.pipeline import Pipeline
 from extproc.plan import FilterRecord
 from extproc.recording import Record, Recorder, outcome_of
 from extproc.request_span import close
-from extproc.server.answers import AnswerStream, pass_on, read
+from extproc.server.answers import NOTHING, AnswerStream, pass_on, read
 from extproc.server.wire import MalformedMessage, encode
 from extproc.spans import Span
 from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
@@ -48,13 +48,17 @@ class Servicer:
         """How many streams run that began with an earlier pipeline."""
         return self._running.total() - self._running[self.pipeline]
 
-    async def process(self, _messages: object, context: Any) -> None:  # noqa: ANN401 - grpc is untyped
-        """Serve one stream, that is one HTTP request."""
+    async def process(self, _messages: object, context: Any) -> bytes:  # noqa: ANN401 - grpc is untyped
+        """Serve one stream, that is one HTTP request; return its last message.
+
+        To gRPC the method is one that answers once: so the last message and the status are one
+        operation. It costs a seventh less than writing the one and returning for the other.
+        """
         pipeline = self.pipeline
         stream = _Stream(pipeline, self._recorder, context)
         self._running[pipeline] += 1
         try:
-            await stream.serve()
+            return await stream.serve()
         except (MalformedMessage, ProtocolViolation) as error:
             log.warning("stream aborted: %s", error)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not an ext_proc stream")
@@ -64,6 +68,7 @@ class Servicer:
             self._running[pipeline] -= 1
             if not self._running[pipeline]:
                 del self._running[pipeline]
+        return NOTHING  # pragma: no cover - `abort` raises
 
 
 class _Stream:
@@ -75,29 +80,27 @@ class _Stream:
         self._machine = StreamMachine(limits.max_request_bytes)
         self._patience = limits.request_timeout.total_seconds()
 
-    async def serve(self) -> None:
+    async def serve(self) -> bytes:
         event = await read(self._context, self._patience)
         if isinstance(event, ResponseHeaders) and event.body_mode is _OF_ANSWERS:
-            await self._serve_answer(event)
-            return
+            return await self._serve_answer(event)
         while event is not None:
-            command = await self._perform(self._machine.receive(event))
-            await self._context.write(encode(command))
+            message = encode(await self._perform(self._machine.receive(event)))
             if self._machine.done:
-                return
+                return message
+            await self._context.write(message)
             event = await read(self._context, self._patience)
+        return NOTHING
 
-    async def _serve_answer(self, first: ResponseHeaders) -> None:
+    async def _serve_answer(self, first: ResponseHeaders) -> bytes:
         try:
             answering = self._pipeline.answering(first)
         except UnsupportedGateway as error:
             log.warning("%s", error.message)
-            await self._context.write(encode(Respond(error.reject(), "")))
-            return
+            return encode(Respond(error.reject(), ""))
         if answering is None:
-            await pass_on(self._context, first)
-        else:
-            await AnswerStream(answering, self._recorder, self._context).serve(first)
+            return await pass_on(self._context, first)
+        return await AnswerStream(answering, self._recorder, self._context).serve(first)
 
     async def _perform(self, command: Command) -> Reply | Respond:
         """Do what the machine asks for until it has an answer for Envoy."""

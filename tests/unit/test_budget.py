@@ -9,7 +9,7 @@ from extproc.budget import Budget
 
 async def test_what_runs_outside_costs_nothing() -> None:
     budget = Budget(5)
-    async with budget.spend():
+    with budget:
         await asyncio.sleep(0.01)
     left = budget.left
     assert left < 5
@@ -19,7 +19,7 @@ async def test_what_runs_outside_costs_nothing() -> None:
 
 async def test_what_is_left_is_known_meanwhile() -> None:
     budget = Budget(5)
-    async with budget.spend():
+    with budget:
         before = budget.left
         await asyncio.sleep(0.01)
         assert budget.left < before
@@ -35,11 +35,9 @@ def test_it_only_shrinks() -> None:
 
 async def test_several_parts_spend_it_together() -> None:
     budget = Budget(0.02)
-    async with budget.spend():
+    with budget:
         await asyncio.sleep(0.015)
-    with pytest.raises(TimeoutError):
-        async with budget.spend():
-            await asyncio.sleep(30)
-    with pytest.raises(TimeoutError):
-        async with budget.spend():
-            await asyncio.sleep(30)
+    with pytest.raises(TimeoutError), budget:
+        await asyncio.sleep(30)
+    with pytest.raises(TimeoutError), budget:
+        await asyncio.sleep(30)

@@ -24,6 +24,7 @@ LAYERS = (
             "extproc.names",
             "extproc.off_loop",
             "extproc.origin",
+            "extproc.deadlines",
             "extproc.budget",
             "extproc.errors",
             "extproc.http",

@@ -181,9 +181,8 @@ async def test_the_budget_of_all_ends_a_filter_too(
     make_setting: MakeSetting, records: list[FilterRecord]
 ) -> None:
     budget = Budget(0.01)
-    with pytest.raises(TimeoutError):
-        async with budget.spend():
-            await run(make_setting(budget=budget), link(None))
+    with pytest.raises(TimeoutError), budget:
+        await run(make_setting(budget=budget), link(None))
     assert [each.label for each in records] == ["failed"]
 
 
@@ -212,7 +211,7 @@ async def test_in_shadow_nothing_comes_of_it(
 
 async def test_a_shadow_leaves_time_for_what_counts(make_setting: MakeSetting) -> None:
     budget = Budget(0.2)
-    async with budget.spend():
+    with budget:
         outcome = await run(make_setting(budget=budget), link(None, shadow=True))
     assert outcome == Outcome(None)
 

@@ -25,14 +25,18 @@ class Context:
         self.written.append(pb.ProcessingResponse.FromString(message))
 
 
+async def passed_on(context: Context, first: ResponseHeaders) -> list[pb.ProcessingResponse]:
+    last = await pass_on(context, first)
+    return [*context.written, pb.ProcessingResponse.FromString(last)]
+
+
 def body(data: bytes, *, end: bool) -> pb.ProcessingRequest:
     return pb.ProcessingRequest(response_body=pb.HttpBody(body=data, end_of_stream=end))
 
 
 async def test_an_answer_that_nobody_filters_comes_back_as_it_was() -> None:
     context = Context(body(b"a", end=False), body(b"b", end=True))
-    await pass_on(context, ResponseHeaders())
-    headers, *chunks = context.written
+    headers, *chunks = await passed_on(context, ResponseHeaders())
     assert headers.HasField("response_headers")
     streamed = [each.response_body.response.body_mutation.streamed_response for each in chunks]
     assert [(each.body, each.end_of_stream) for each in streamed] == [(b"a", False), (b"b", True)]
@@ -41,14 +45,21 @@ async def test_an_answer_that_nobody_filters_comes_back_as_it_was() -> None:
 async def test_so_do_its_trailers() -> None:
     trailers = pb.ProcessingRequest(response_trailers=pb.HttpTrailers())
     context = Context(body(b"a", end=False), trailers)
-    await pass_on(context, ResponseHeaders())
-    assert context.written[-1].HasField("response_trailers")
+    *_, last = await passed_on(context, ResponseHeaders())
+    assert last.HasField("response_trailers")
+
+
+async def test_envoy_may_end_it_before() -> None:
+    context = Context(body(b"a", end=False))
+    *_, chunk, last = await passed_on(context, ResponseHeaders())
+    assert chunk.HasField("response_body")
+    assert last == pb.ProcessingResponse()
 
 
 async def test_an_answer_without_a_body_ends_with_its_headers() -> None:
     context = Context()
-    await pass_on(context, ResponseHeaders(end_of_stream=True))
-    assert [each.WhichOneof("response") for each in context.written] == ["response_headers"]
+    only = await passed_on(context, ResponseHeaders(end_of_stream=True))
+    assert [each.WhichOneof("response") for each in only] == ["response_headers"]
 
 
 async def test_messages_are_read_until_the_end() -> None:

@@ -1,0 +1,108 @@
+"""Deadlines of waits that nearly always end early: all of an event loop share one timer.
+
+A timer of its own for each wait (`asyncio.timeout`) costs more than what many requests wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import TracebackType
+from typing import Final
+
+_APART: Final = 0.005
+"""Seconds between two looks at what is overdue: many deadlines that pass together are one look."""
+
+
+class Deadline:
+    """Raises TimeoutError where what is within it still waits `seconds` after it was made.
+
+    As `asyncio.timeout`, by cancelling the task; for `with`, in a task, once.
+    """
+
+    __slots__ = ("_cancelling", "_overdue", "_task", "_watch", "until")
+
+    def __init__(self, seconds: float) -> None:
+        self._watch = _of_loop()
+        self.until = self._watch.loop.time() + seconds
+        """By the loop's clock."""
+        self._overdue = False
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; less than 0 where it has passed."""
+        return self.until - self._watch.loop.time()
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("only a task can be told that it is late")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._watch.add(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._watch.remove(self)
+        # Where somebody else has cancelled the task too, it is to end.
+        if (
+            self._overdue
+            and self._task.uncancel() <= self._cancelling
+            and kind is asyncio.CancelledError
+        ):
+            raise TimeoutError from error
+
+    def pass_by(self) -> None:
+        """End the wait."""
+        self._overdue = True
+        self._task.cancel()
+
+
+class _Watch:
+    """The running deadlines of one event loop, and a timer that is never later than the first."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._running: set[Deadline] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, deadline: Deadline) -> None:
+        self._running.add(deadline)
+        if self._timer is None or deadline.until < self._timer.when():
+            self._look_at(deadline.until)
+
+    def remove(self, deadline: Deadline) -> None:
+        self._running.discard(deadline)
+
+    def _look_at(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        for overdue in [each for each in self._running if each.until <= now]:
+            self._running.discard(overdue)
+            overdue.pass_by()
+        if self._running:
+            self._look_at(max(min(each.until for each in self._running), now + _APART))
+
+
+class _OfThread(threading.local):
+    watch: _Watch | None = None
+
+
+_of_thread: Final = _OfThread()
+
+
+def _of_loop() -> _Watch:
+    loop = asyncio.get_running_loop()
+    watch = _of_thread.watch
+    if watch is None or watch.loop is not loop:
+        watch = _of_thread.watch = _Watch(loop)
+    return watch
