@@ -6,6 +6,7 @@ A timer of its own for each wait (`asyncio.timeout`) costs more than what many r
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from types import TracebackType
 from typing import Final
@@ -23,8 +24,8 @@ class Deadline:
     __slots__ = ("_cancelling", "_overdue", "_task", "_watch", "until")
 
     def __init__(self, seconds: float) -> None:
-        self._watch = _of_loop()
-        self.until = self._watch.loop.time() + seconds
+        watch = self._watch = _of_loop()
+        self.until = watch.loop.time() + seconds
         """By the loop's clock."""
         self._overdue = False
 
@@ -34,12 +35,15 @@ class Deadline:
         return self.until - self._watch.loop.time()
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        watch = self._watch
+        task = asyncio.current_task(watch.loop)
         if task is None:
             raise RuntimeError("only a task can be told that it is late")
         self._task = task
         self._cancelling = task.cancelling()
-        self._watch.add(self)
+        watch.running.add(self)
+        if self.until < watch.next:
+            watch.look_at(self.until)
 
     def __exit__(
         self,
@@ -47,7 +51,7 @@ class Deadline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._watch.remove(self)
+        self._watch.running.discard(self)
         # Where somebody else has cancelled the task too, it is to end.
         if (
             self._overdue
@@ -67,30 +71,24 @@ class _Watch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._running: set[Deadline] = set()
+        self.running: set[Deadline] = set()
+        self.next = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, deadline: Deadline) -> None:
-        self._running.add(deadline)
-        if self._timer is None or deadline.until < self._timer.when():
-            self._look_at(deadline.until)
-
-    def remove(self, deadline: Deadline) -> None:
-        self._running.discard(deadline)
-
-    def _look_at(self, when: float) -> None:
+    def look_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self.next = when
         self._timer = self.loop.call_at(when, self._look)
 
     def _look(self) -> None:
-        self._timer = None
+        self.next, self._timer = math.inf, None
         now = self.loop.time()
-        for overdue in [each for each in self._running if each.until <= now]:
-            self._running.discard(overdue)
+        for overdue in [each for each in self.running if each.until <= now]:
+            self.running.discard(overdue)
             overdue.pass_by()
-        if self._running:
-            self._look_at(max(min(each.until for each in self._running), now + _APART))
+        if self.running:
+            self.look_at(max(min(each.until for each in self.running), now + _APART))
 
 
 class _OfThread(threading.local):

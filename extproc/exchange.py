@@ -37,7 +37,7 @@ class Exchange:
         if not tags:
             return self
         headers = Headers((*self.request.headers.pairs, *tags))
-        request = replace(self.request, headers=headers)
+        request = self.request._replace(headers=headers)
         return replace(self, request=request, tags=(*self.tags, *tags))
 
     def forked(self) -> Exchange:

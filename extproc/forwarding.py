@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from extproc.http import HeaderPairs
 from extproc.names import HEADER_HOPS, HEADER_TRACEPARENT, PATH_MESSAGES
@@ -90,8 +90,7 @@ def passed_loops(value: str | None) -> int:
     return int(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(NamedTuple):
     """The way of a request so far, as every agent of its plan gets to know it."""
 
     traceparent: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 HeaderPairs = tuple[tuple[str, str], ...]
 """Names in lower case and their values, in order; a name may stand more than once."""
@@ -25,24 +25,27 @@ class Headers:
     """
 
     pairs: HeaderPairs = ()
+    _first: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Some ten of them are asked for in each request.
+        object.__setattr__(self, "_first", dict(reversed(self.pairs)))
 
     def get(self, name: str) -> str | None:
         """Return the first value of `name`, or None."""
-        for key, value in self.pairs:
-            if key == name:
-                return value
-        return None
+        return self._first.get(name)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return every value of `name`, in order."""
+        if name not in self._first:
+            return ()
         return tuple([value for key, value in self.pairs if key == name])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """One client request, whole: the headers and the complete (buffered) body."""
 
     method: str
@@ -56,8 +59,7 @@ class HttpRequest:
         return self.target.partition("?")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Mutations:
+class Mutations(NamedTuple):
     """What happens to a request that goes on.
 
     `set_headers` overwrite. `body` None leaves the bytes alone. `reroute` asks Envoy to choose the

@@ -33,6 +33,8 @@ _CHUNK: Final = 2**20
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _COMMA: Final = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*")
 _SEPARATOR: Final = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
+_PLAIN_KEY: Final = re.compile(r'"([ !#-\[\]-~]*)"[ \t\n\r]*:[ \t\n\r]*')
+"""A key of ASCII without escapes, up to its value."""
 _TRAILING_COMMA: Final = re.compile(rb"[ \t\n\r]*,")
 _TO_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'"[]{}'))
@@ -206,30 +208,36 @@ def _members(text: str, decoder: json.JSONDecoder) -> dict[str, Place]:
     if not text.startswith("{", index):
         raise JsonError("the top level must be an object")
     index = _skip(_BLANKS, text, index + 1)
+    if text.startswith("}", index):
+        _check_end(text, _skip(_BLANKS, text, index + 1))
+        return {}
     places: dict[str, Place] = {}
-    if closed := text.startswith("}", index):
-        index = _skip(_BLANKS, text, index + 1)
-    while not closed:
-        name, colon = _key(text, index, decoder)
+    more = True
+    while more:
+        plain = _PLAIN_KEY.match(text, index)
+        name, start = (plain[1], plain.end()) if plain else _key(text, index, decoder)
         if name in places:
             raise JsonError(f"duplicate key at byte {index}")
-        start = _skip(_BLANKS, text, colon + 1)
-        _, end = _scan(text, start, decoder)
+        end = _scan(text, start, decoder)[1]
         places[name] = (start, end)
-        if len(places) > _MAX_MEMBERS:
-            raise JsonError(f"more than {_MAX_MEMBERS} members")
         separator = _SEPARATOR.match(text, end)
         if not separator:
             raise JsonError(f"expecting a comma or the end of the object at byte {end}")
-        closed = separator[1] == "}"
+        more = separator[1] == ","
         index = separator.end()
-    if index != len(text):
-        raise JsonError(f"data after the end of the object at byte {index}")
+        if len(places) > _MAX_MEMBERS:
+            raise JsonError(f"more than {_MAX_MEMBERS} members")
+    _check_end(text, index)
     return places
 
 
+def _check_end(text: str, index: int) -> None:
+    if index != len(text):
+        raise JsonError(f"data after the end of the object at byte {index}")
+
+
 def _key(text: str, start: int, decoder: json.JSONDecoder) -> tuple[str, int]:
-    """Return the key at `start` and the position of the colon behind it."""
+    """Return the key at `start`, however it is spelled, and where its value begins."""
     if not text.startswith('"', start):
         raise JsonError(f"expecting a key in double quotes at byte {start}")
     key, end = _scan(text, start, decoder)
@@ -238,13 +246,16 @@ def _key(text: str, start: int, decoder: json.JSONDecoder) -> tuple[str, int]:
     colon = _skip(_BLANKS, text, end)
     if not text.startswith(":", colon):
         raise JsonError(f"expecting a colon at byte {colon}")
-    return key, colon
+    return key, _skip(_BLANKS, text, colon + 1)
 
 
 def _scan(text: str, start: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
     """Scan one value; return what the decoder makes of it, and where it ends."""
     try:
-        return decoder.raw_decode(text, start)
+        # `raw_decode` adds nothing but the error that is made here.
+        return decoder.scan_once(text, start)  # type: ignore[attr-defined, no-any-return] # public, but not in the stubs
+    except StopIteration as stop:
+        raise JsonError(f"expecting value at byte {stop.value}") from None
     except json.JSONDecodeError as error:
         what = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
         raise JsonError(f"{what} at byte {error.pos}") from None

@@ -87,10 +87,14 @@ class Pipeline:
 
         Where it has none it is under the client's, or begins a trace.
         """
+        tracer = self.runtime.tracer
+        parent = self._parent(request, gateway)
+        if not tracer.exports:
+            return tracer.span(NAME, parent, {}, "server")
         attributes = of_request(
             self.listener_name(request), request.headers, self.runtime.span_headers
         )
-        return self.runtime.tracer.span(NAME, self._parent(request, gateway), attributes, "server")
+        return tracer.span(NAME, parent, attributes, "server")
 
     async def run(
         self,
@@ -177,7 +181,8 @@ class Pipeline:
             parent = exchange.trail.traceparent
             with self.runtime.tracer.span("decide", parent, {}) as span, current(span):
                 plan, cached = await listener.decider.decide(exchange.request, conversation)
-                span.set(of_plan(plan, cached=cached))
+                if span.is_recording:
+                    span.set(of_plan(plan, cached=cached))
         if self.runtime.captures:
             exchange = replace(exchange, captured=capture(conversation))
         elapsed = (clock() - filtered + filtering - started) * 1000

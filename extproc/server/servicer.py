@@ -148,18 +148,20 @@ class _Stream:
         span: Span | None = None,
     ) -> None:
         """Record the end of a request; None is one that the client gave up."""
+        request, pipeline = command.request, self._pipeline
         answer = result.answer if result is not None else None
         if isinstance(answer, Unfinished):
             answer = None
+        decision = result.decision if result is not None else None
         record = Record(
-            request_id=command.request.headers.get(HEADER_REQUEST_ID) or "",
-            listener=self._pipeline.listener_name(command.request),
+            request_id=request.headers.get(HEADER_REQUEST_ID) or "",
+            listener=decision.listener if decision else pipeline.listener_name(request),
             outcome=outcome_of(answer),
-            decision=result.decision if result is not None else None,
+            decision=decision,
             filters=tuple(filters),
             exchange=result.exchange if result is not None else "",
             captured=result.captured if result is not None else (),
         )
         self._recorder.end(record)
-        if span is not None:
+        if span is not None and span.is_recording:
             close(span, record, answer)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from extproc.errors import Reject
 from extproc.http import NO_METADATA, NO_MUTATIONS, Answer, HttpRequest, Metadata, Mutations
 from extproc.stream.events import Unfinished
 
 
-class Slot(enum.Enum):
+class Slot(enum.StrEnum):
     """Which message of Envoy a reply answers."""
 
     REQUEST_HEADERS = "request_headers"
@@ -20,16 +21,17 @@ class Slot(enum.Enum):
     RESPONSE_BODY = "response_body"
     RESPONSE_TRAILERS = "response_trailers"
 
+    # Each message is looked up by it: the text's own hash is C.
+    __hash__ = str.__hash__
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+
+class Screen(NamedTuple):
     """Look at the headers of `request` (its body is to come) and feed `Screened` back."""
 
     request: HttpRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Decide:
+class Decide(NamedTuple):
     """Run the pipeline on `request` and feed `Decided` back before reading on."""
 
     request: HttpRequest
@@ -42,13 +44,12 @@ class Finish:
     work: Unfinished
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Let Envoy go on, with these changes to the message."""
 
     slot: Slot
     mutations: Mutations = NO_MUTATIONS
-    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
+    metadata: Metadata = NO_METADATA
 
 
 @dataclass(frozen=True, slots=True)

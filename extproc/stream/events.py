@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from extproc.capturing import Captured
 from extproc.errors import Reject
@@ -24,8 +25,7 @@ class BodyMode(enum.IntEnum):
     GRPC = 5
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHeaders:
+class RequestHeaders(NamedTuple):
     """The request's headers. `body_mode` is what Envoy announced, None where it did not."""
 
     headers: Headers
@@ -33,8 +33,7 @@ class RequestHeaders:
     body_mode: BodyMode | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestBody:
+class RequestBody(NamedTuple):
     """The whole body: in BUFFERED mode one message is all, whatever its end-of-stream flag."""
 
     body: bytes
@@ -74,8 +73,7 @@ class ResponseTrailers:
     """The response's trailers came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Screened:
+class Screened(NamedTuple):
     """The pipeline's word on the headers alone: a refusal, or None to wait for the body."""
 
     reject: Reject | None
@@ -121,12 +119,11 @@ class Result:
         return Mutations(set_headers=tuple(p for p in pairs if p[0].startswith(HEADER_PREFIX)))
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """The pipeline's outcome for the `Decide` or `Finish` before it."""
 
     outcome: Mutations | Reject | Answer | Unfinished
-    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
+    metadata: Metadata = NO_METADATA
 
 
 Event = (

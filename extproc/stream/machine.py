@@ -56,6 +56,9 @@ class State(enum.Enum):
     RESPONSE = "response"
     DONE = "done"
 
+    # Each event is looked up by it: members are what they are, and the enum's own hash is not C.
+    __hash__ = object.__hash__
+
 
 class ProtocolViolation(Exception):
     """Envoy sent what cannot come now; the stream must be aborted, which fails closed."""
@@ -88,7 +91,7 @@ class StreamMachine:
 
     def __init__(self, max_request_bytes: int) -> None:
         self._max_request_bytes = max_request_bytes
-        self._headers = Headers()
+        self._request = HttpRequest("", "", Headers())
         self._slot = Slot.REQUEST_HEADERS
         self.state = State.START
 
@@ -100,7 +103,7 @@ class StreamMachine:
     @property
     def path(self) -> str:
         """The request's path, empty until its headers came."""
-        return (self._headers.get(":path") or "").partition("?")[0]
+        return self._request.path
 
     def receive(self, event: Event) -> Command:
         """Take one event and return the one command it asks for.
@@ -116,22 +119,23 @@ class StreamMachine:
 
     def _take(self, event: Event) -> Command:
         match event:
+            case RequestBody(body):
+                return self._request_body(body)
+            case Decided(outcome, metadata):
+                return self._decided(outcome, metadata)
             case RequestHeaders():
                 return self._request_headers(event)
             case Screened(reject):
                 return self._screened(reject)
-            case RequestBody(body):
-                return self._request_body(body)
             case RequestTrailers():
                 return self._decide(Slot.REQUEST_TRAILERS, b"")
-            case Decided(outcome, metadata):
-                return self._decided(outcome, metadata)
             case _:
                 self.state = State.RESPONSE
                 return Reply(_RESPONSE_SLOTS[type(event)])
 
     def _request_headers(self, event: RequestHeaders) -> Command:
-        self._headers = event.headers
+        get = event.headers.get
+        self._request = HttpRequest(get(":method") or "", get(":path") or "", event.headers)
         if event.end_of_stream:
             return self._decide(Slot.REQUEST_HEADERS, b"")
         if event.body_mode not in {None, BodyMode.BUFFERED}:
@@ -140,7 +144,7 @@ class StreamMachine:
                 "set request_body_mode: BUFFERED on its ext_proc filter"
             )
         self.state = State.SCREENING
-        return Screen(self._request(b""))
+        return Screen(self._request)
 
     def _screened(self, reject: Reject | None) -> Command:
         if reject is not None:
@@ -156,7 +160,8 @@ class StreamMachine:
     def _decide(self, slot: Slot, body: bytes) -> Command:
         self._slot = slot
         self.state = State.DECIDING
-        return Decide(self._request(body))
+        headers = self._request
+        return Decide(HttpRequest(headers.method, headers.target, headers.headers, body))
 
     def _decided(
         self, outcome: Mutations | Reject | Answer | Unfinished, metadata: Metadata
@@ -175,7 +180,3 @@ class StreamMachine:
         if isinstance(outcome, Mutations):
             return Reply(self._slot, outcome, metadata)
         return Respond(outcome, self.path, metadata)
-
-    def _request(self, body: bytes) -> HttpRequest:
-        get = self._headers.get
-        return HttpRequest(get(":method") or "", get(":path") or "", self._headers, body)

@@ -35,13 +35,8 @@ class Decisions:
 
     def end(self, record: Record) -> None:
         """Keep a request that was decided, or that filters looked at."""
-        decision = record.decision
-        if decision is not None:
-            decision = replace(decision, plan=decision.plan.abridged())
-        elif not record.filters:
-            return
-        request_id = record.request_id[:_LONGEST_ID]
-        self._kept.append((time.time(), replace(record, request_id=request_id, decision=decision)))
+        if record.decision is not None or record.filters:
+            self._kept.append((time.time(), _bounded(record)))
 
     def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:
         """Keep what filters did with an answer."""
@@ -54,6 +49,15 @@ class Decisions:
     def newest_first(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the decisions as JSON objects, or the newest `limit` of them."""
         return [_describe(when, record) for when, record in islice(reversed(self._kept), limit)]
+
+
+def _bounded(record: Record) -> Record:
+    decision = record.decision
+    if decision is not None and (plan := decision.plan.abridged()) is not decision.plan:
+        decision = replace(decision, plan=plan)
+    elif len(record.request_id) <= _LONGEST_ID:
+        return record
+    return replace(record, request_id=record.request_id[:_LONGEST_ID], decision=decision)
 
 
 def _describe(when: float, record: Record) -> dict[str, Any]:

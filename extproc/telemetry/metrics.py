@@ -6,6 +6,7 @@ worker that made them. Labels take values from the configuration alone.
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from typing import Final
 
@@ -43,6 +44,7 @@ _FILTER: Final = Histogram(
     ("filter", "outcome"),
     buckets=_DECISION_BUCKETS,
 )
+_TOLD_EACH: Final = 0.1
 _INFLIGHT: Final = Gauge(
     "outerloop_inflight_requests",
     "Requests being decided, or with earlier agents running",
@@ -51,15 +53,43 @@ _INFLIGHT: Final = Gauge(
 
 
 class Metrics:
-    """Counts records."""
+    """Counts records, on an event loop.
+
+    How many are in flight is told when there are none, and else each 0.1 s: it changes twice with
+    each request, and each time it is told costs what counting the request costs.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._told = 0
+        self._telling = False
 
     def begin(self) -> None:
         """One more request is being decided."""
-        _INFLIGHT.inc()
+        self._running += 1
+        if not self._telling:
+            self._tell_later()
+
+    def _tell_later(self) -> None:
+        self._telling = True
+        asyncio.get_running_loop().call_later(_TOLD_EACH, self._tell_again)
+
+    def _tell_again(self) -> None:
+        self._tell()
+        self._telling = False
+        if self._running:
+            self._tell_later()
+
+    def _tell(self) -> None:
+        if self._running != self._told:
+            self._told = self._running
+            _INFLIGHT.set(self._told)
 
     def end(self, record: Record) -> None:
         """It is decided."""
-        _INFLIGHT.dec()
+        self._running -= 1
+        if not self._running:
+            self._tell()
         decision = record.decision
         agent = decision.agent if decision is not None else ""
         source = decision.plan.source.value if decision is not None else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import Final
 
@@ -29,6 +29,8 @@ _KINDS: Final = MappingProxyType(
 
 
 class _Span:
+    is_recording = True
+
     def __init__(self, span: OtelSpan) -> None:
         self._span = span
 
@@ -47,6 +49,8 @@ class _Span:
 
 class OtelTracer:
     """Exports the spans of one worker in the background. `close` sends what is left."""
+
+    exports = True
 
     def __init__(self, config: Tracing, exporter: SpanExporter) -> None:
         self._share = config.random_sampling / 100
@@ -72,7 +76,7 @@ class OtelTracer:
         Exceptions are not recorded: they may quote a prompt.
         """
         if not traceparent.is_sampled(parent):
-            return nullcontext(PassedOn(parent))
+            return PassedOn(parent)
         return self._start(name, parent, attributes, kind)
 
     @contextmanager

@@ -14,6 +14,7 @@ from extproc.spans import Attributes
 
 class Kept:
     traceparent = ""
+    is_recording = True
 
     def __init__(self) -> None:
         self.attributes: dict[str, Any] = {}

@@ -20,6 +20,8 @@ CALL = Call(Target("model", parse_origin("http://m")), "/v1", b"", 1.0, 10, (("a
 class Kept:
     """A tracer, and the one span that it gives."""
 
+    exports = True
+    is_recording = True
     traceparent = CHILD
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from prometheus_client import REGISTRY
@@ -12,7 +13,9 @@ def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def test_a_request_is_counted_with_its_decision_and_steps(record: Callable[..., Record]) -> None:
+async def test_a_request_is_counted_with_its_decision_and_steps(
+    record: Callable[..., Record],
+) -> None:
     labels = {"listener": "main", "agent": "b", "source": "model", "outcome": "routed"}
     before = value("outerloop_requests_total", **labels)
     decisions = value("outerloop_decision_seconds_sum", strategy="model")
@@ -25,7 +28,7 @@ def test_a_request_is_counted_with_its_decision_and_steps(record: Callable[..., 
     assert value("outerloop_step_seconds_sum", agent="a", outcome="failed") == steps + 1.5
 
 
-def test_a_request_without_a_decision_is_counted_too(record: Callable[..., Record]) -> None:
+async def test_a_request_without_a_decision_is_counted_too(record: Callable[..., Record]) -> None:
     labels = {"listener": "", "agent": "", "source": "", "outcome": "rejected"}
     before = value("outerloop_requests_total", **labels)
     metrics = Metrics()
@@ -34,10 +37,23 @@ def test_a_request_without_a_decision_is_counted_too(record: Callable[..., Recor
     assert value("outerloop_requests_total", **labels) == before + 1
 
 
-def test_requests_in_flight_come_and_go(record: Callable[..., Record]) -> None:
+async def told(count: float) -> None:
+    async with asyncio.timeout(10):
+        while value("outerloop_inflight_requests") != count:
+            await asyncio.sleep(0.01)
+
+
+async def test_requests_in_flight_come_and_go(record: Callable[..., Record]) -> None:
     metrics = Metrics()
-    before = value("outerloop_inflight_requests")
+    await told(0)
     metrics.begin()
-    assert value("outerloop_inflight_requests") == before + 1
+    metrics.begin()
+    await told(2)
     metrics.end(record())
-    assert value("outerloop_inflight_requests") == before
+    await told(1)
+    metrics.end(record())
+    assert value("outerloop_inflight_requests") == 0
+    metrics.begin()
+    await told(1)
+    metrics.end(record())
+    assert value("outerloop_inflight_requests") == 0
