@@ -67,7 +67,7 @@ class JsonObject:
     def elements(self, name: str) -> Iterator[tuple[Place, JsonValue]]:
         """Yield place and value of each element of an array member, decoded one at a time."""
         offset, end = self.places[name]
-        text = self.body[offset:end].decode("latin-1")
+        text = str(memoryview(self.body)[offset:end], "latin-1")
         plain = text.isascii()
         index = _skip(_BLANKS, text, 1)
         while text[index] != "]":

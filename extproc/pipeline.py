@@ -33,6 +33,7 @@ from extproc.exchange import Exchange
 from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
 from extproc.http import HttpRequest, Mutations, Scalar
+from extproc.off_loop import off_loop
 from extproc.plan import LONGEST_WAIT, Decision, FilterRecord
 from extproc.recording import Outcome
 from extproc.request_span import NAME, of_plan, of_request
@@ -167,7 +168,8 @@ class Pipeline:
         request, limits = exchange.request, self.runtime.limits
         started = clock()
         with exchange.budget:
-            conversation = decode(request.path, request.body, limits)
+            body = request.body
+            conversation = await off_loop(len(body), decode, request.path, body, limits)
             filtering = clock()
             if listener.input.links:
                 outcome = await listener.input.run(

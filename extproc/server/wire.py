@@ -45,12 +45,16 @@ class MalformedMessage(Exception):
     """Bytes that are no ProcessingRequest, or one without a phase."""
 
 
-def decode(data: bytes) -> Event:
-    """Return the event of one serialized ProcessingRequest. Raises `MalformedMessage`."""
+def parse(data: bytes) -> pb.ProcessingRequest:
+    """Return one serialized message of Envoy. Raises `MalformedMessage`."""
     try:
-        message = pb.ProcessingRequest.FromString(data)
+        return pb.ProcessingRequest.FromString(data)
     except DecodeError as error:
         raise MalformedMessage("not a ProcessingRequest") from error
+
+
+def decode(message: pb.ProcessingRequest) -> Event:
+    """Return the event that a message is. Raises `MalformedMessage`."""
     phase = message.WhichOneof("request")
     if phase == "request_body":
         return RequestBody(message.request_body.body)

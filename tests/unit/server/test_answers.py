@@ -7,7 +7,7 @@ import pytest
 
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.server.answers import pass_on, read
-from extproc.server.wire import MalformedMessage
+from extproc.server.wire import MalformedMessage, parse
 from extproc.stream.events import ResponseBody, ResponseHeaders
 
 
@@ -19,7 +19,7 @@ class Context:
         self.written: list[pb.ProcessingResponse] = []
 
     async def read(self) -> Any:
-        return self.messages.pop(0) if self.messages else grpc.aio.EOF
+        return parse(self.messages.pop(0)) if self.messages else grpc.aio.EOF
 
     async def write(self, message: bytes) -> None:
         self.written.append(pb.ProcessingResponse.FromString(message))

@@ -22,7 +22,7 @@ from extproc._pb import SOURCE_SHA256
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS, Answer, Metadata, Mutations
-from extproc.server.wire import MalformedMessage, decode, encode
+from extproc.server.wire import MalformedMessage, decode, encode, parse
 from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
@@ -147,7 +147,7 @@ def test_headers_keep_order_repetition_and_every_byte() -> None:
             request_body_mode=ProcessingModeBodySendMode.BUFFERED
         ),
     )
-    event = decode(bytes(message))
+    event = decode(parse(bytes(message)))
     assert isinstance(event, RequestHeaders)
     assert event.end_of_stream
     assert event.body_mode is BodyMode.BUFFERED
@@ -155,7 +155,7 @@ def test_headers_keep_order_repetition_and_every_byte() -> None:
 
 
 def test_a_stream_that_announces_no_mode() -> None:
-    event = decode(bytes(envoy.ProcessingRequest(request_headers=envoy.HttpHeaders())))
+    event = decode(parse(bytes(envoy.ProcessingRequest(request_headers=envoy.HttpHeaders()))))
     assert event == RequestHeaders(event.headers, end_of_stream=False, body_mode=None)  # type: ignore[union-attr] # its headers are empty
 
 
@@ -173,25 +173,25 @@ def test_a_stream_that_announces_no_mode() -> None:
     ],
 )
 def test_every_phase_has_its_event(message: envoy.ProcessingRequest, event: object) -> None:
-    assert decode(bytes(message)) == event
+    assert decode(parse(bytes(message))) == event
 
 
 def test_a_message_without_a_phase_is_malformed() -> None:
     with pytest.raises(MalformedMessage):
-        decode(b"")
+        decode(parse(b""))
 
 
 def test_a_body_mode_from_the_future_is_malformed() -> None:
     message = pb.ProcessingRequest(request_headers=pb.HttpHeaders())
     message.protocol_config.ParseFromString(b"\x08\x4d")  # request_body_mode: 77
     with pytest.raises(MalformedMessage):
-        decode(message.SerializeToString())
+        decode(message)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_event_or_malformed(data: bytes) -> None:
     with suppress(MalformedMessage):
-        decode(data)
+        decode(parse(data))
 
 
 @pytest.mark.parametrize("slot", list(Slot))
