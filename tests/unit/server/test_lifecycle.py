@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +22,7 @@ from tests.certificates import issue
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+MANY = 2000
 
 
 async def health(channel: Any, service: str) -> int:
@@ -64,6 +67,42 @@ async def test_a_taken_port_is_an_error(
         await second.start(f"127.0.0.1:{port}")
     await first.drain(0, 0)
     await second.drain(0, 0)
+
+
+async def test_requests_wait_for_a_busy_server(
+    make_pipeline: Callable[..., Pipeline], recorder: Any, tmp_path: Path
+) -> None:
+    """By default gRPC refuses some of those beyond 1,000, more of them the more there are."""
+    address = f"unix:{tmp_path}/busy.sock"
+    busy, free, over = threading.Event(), threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        server = Server(make_pipeline(), recorder)
+        await server.start(address)
+        busy.set()
+        free.wait(30)
+        await asyncio.to_thread(over.wait, 60)
+        await server.drain(0, 0)
+
+    statuses: list[int] = []
+
+    async def ask(channel: Any) -> None:
+        statuses.append(await health(channel, ""))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(asyncio.run, serve()))
+        await asyncio.to_thread(busy.wait, 30)
+        try:
+            async with grpc.aio.insecure_channel(address) as channel, asyncio.TaskGroup() as calls:
+                for _ in range(MANY):
+                    calls.create_task(ask(channel))
+                # Until gRPC has them all; nobody tells.
+                await asyncio.sleep(1)
+                free.set()
+        finally:
+            free.set()
+            over.set()
+    assert set(statuses) == {SERVING}
 
 
 @pytest.fixture
