@@ -13,7 +13,7 @@ from typing import Final
 
 from extproc.address import Address
 from extproc.certificates import ServerTls
-from extproc.supervisor import metrics
+from extproc.supervisor import environment, metrics
 from extproc.supervisor.child import Child, Command, Status
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.errors import StartError
@@ -24,11 +24,6 @@ _START_TIMEOUT: Final = 60.0
 _STOP_TIMEOUT: Final = 5.0
 _POLL: Final = 0.1
 _HEALTH_INTERVAL: Final = 1.0
-_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
-"""Workers share the cores: threads of one decision would wait for those of others."""
-_LARGE: Final = str(4 * 2**20)
-_GIVES_BACK: Final = {"MALLOC_MMAP_THRESHOLD_": _LARGE, "MALLOC_TRIM_THRESHOLD_": _LARGE}
-"""What a large body took goes back to the system at once (glibc, mallopt(3)); else it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +124,7 @@ class Stack:
             # Where Envoy is gone before, nobody has to notice that a worker stops.
             by_signal=self.envoy is None,
             overlapping=len(settings.bind[index]) > 1,
-            environ={
-                "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics),
-                **_ONE_THREAD,
-                **_GIVES_BACK,
-            },
+            environ=environment.of_workers(settings.metrics),
         )
         return Child(command, on_death=lambda pid: metrics.forget(settings.metrics, pid))
 
