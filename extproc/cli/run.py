@@ -23,8 +23,9 @@ from extproc.cli.files import read
 from extproc.config.load import Loaded, load
 from extproc.config.model.agents import Agent, Variant
 from extproc.config.model.root import Config
-from extproc.envoyconf.files import Folder
-from extproc.envoyconf.topology import Places, build
+from extproc.envoyconf.files import Files, Folder
+from extproc.envoyconf.secrets import Secret
+from extproc.envoyconf.topology import Places, Topology, build
 from extproc.logs import configure
 from extproc.supervisor.addresses import following, require_free
 from extproc.supervisor.admin import AdminServer
@@ -116,10 +117,6 @@ def _as_asked(options: Options, loaded: Loaded) -> Loaded:
 
 
 async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhile | None) -> None:
-    # Slow to import, and `serve` does without.
-    from extproc.envoyconf.render.bootstrap import render
-    from extproc.envoyconf.render.discovery import files
-
     told = signals()
     binary = find_binary()
     config = loaded.config
@@ -151,15 +148,13 @@ async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhi
         envoy_admin = EnvoyAdmin(folder / "envoy.sock")
         exits.push_async_callback(envoy_admin.close)
         gateway = Gateway(
-            Discovery(folder / "envoy", envoy_admin), partial(build, places=places), files
+            Discovery(folder / "envoy", envoy_admin), partial(build, places=places), _files
         )
         bootstrap = folder / "envoy.yaml"
-        try:
-            bootstrap.write_text(render(gateway.begin(config)))
-        except ValueError as error:
-            raise StartError(str(error)) from error
         argv = command(binary, bootstrap, _ENVOY_LOG_LEVELS[options.log_level], options.drain_time)
-        envoy = Child(Command("Envoy", lambda _: argv))
+        # Takes as long as the workers take to start, so both go on at once.
+        write = partial(asyncio.to_thread, _write, gateway, config, bootstrap)
+        envoy = Child(Command("Envoy", lambda _: argv, prepare=write))
         stack = Stack(settings, _first_snapshot(folder, loaded), envoy, envoy_admin)
 
         async def say_listeners() -> None:
@@ -167,6 +162,23 @@ async def _up(options: Options, loaded: Loaded, folder: Path, meanwhile: Meanwhi
 
         running = _Running(options, loaded, stack, gateway, told)
         await running.run(exits, say_listeners, meanwhile)
+
+
+def _write(gateway: Gateway, config: Config, bootstrap: Path) -> None:
+    """Write all that Envoy starts with. Raises `StartError`."""
+    # Slow to import, and `serve` does without.
+    from extproc.envoyconf.render.bootstrap import render
+
+    try:
+        bootstrap.write_text(render(gateway.begin(config)))
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def _files(topology: Topology, secrets: Mapping[str, Secret]) -> Files:
+    from extproc.envoyconf.render.discovery import files
+
+    return files(topology, secrets)
 
 
 async def _serve(

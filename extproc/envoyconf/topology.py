@@ -315,8 +315,13 @@ def _hop_routes(chain: tuple[Agent, ...], timeout: timedelta) -> Iterator[Egress
 def _listener(listener: Listener, agents: Mapping[str, Agent], *, chained: bool) -> AgentListener:
     offered = [agent.id for agent in listener.agents]
     ruled = [agent for rule in listener.rules for agent in rule.agents or ()]
+    filtered = {each.id for each in listener.agents if each.output_filters}
     routes = tuple(
-        _route(listener, chain_of(agents[each], agents) if chained else (agents[each],))
+        _route(
+            chain_of(agents[each], agents) if chained else (agents[each],),
+            listener.timeout,
+            filtered=bool(listener.output_filters) or each in filtered,
+        )
         for each in dict.fromkeys(offered + ruled)
     )
     return AgentListener(
@@ -330,12 +335,7 @@ def _listener(listener: Listener, agents: Mapping[str, Agent], *, chained: bool)
     )
 
 
-def _route(listener: Listener, chain: tuple[Agent, ...]) -> AgentRoute:
+def _route(chain: tuple[Agent, ...], timeout: timedelta, *, filtered: bool) -> AgentRoute:
     agent, *others = chain
-    own = {each.id: each.output_filters for each in listener.agents}
-    to = chain_destination(chain, listener.timeout) if others else None
-    return AgentRoute(
-        agent=agent.id,
-        to=to or agent_destination(agent, listener.timeout),
-        filtered=bool(listener.output_filters or own.get(agent.id)),
-    )
+    to = chain_destination(chain, timeout) if others else agent_destination(agent, timeout)
+    return AgentRoute(agent.id, to, filtered)

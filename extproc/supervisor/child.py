@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,7 +35,7 @@ class Command:
     ends when its input does, as it must when the supervisor is gone, and is told so to stop unless
     `by_signal`. One that others told to stop is replaced when it has ended; with `overlapping` at
     once, though never beside the one before it, and its input ends when its successor is ready.
-    `environ` is added to ours.
+    `environ` is added to ours. `prepare` is awaited before the first process starts.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Command:
     by_signal: bool = True
     overlapping: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], Awaitable[None]] | None = None
 
 
 class Child:
@@ -81,8 +82,11 @@ class Child:
     async def run(self) -> None:
         """Start, and start again whenever it dies, until `stop`.
 
-        Raises `StartError` where it dies before it was ready for the first time.
+        Raises `StartError` where it dies before it was ready for the first time, and what its
+        preparation raises.
         """
+        if self._command.prepare is not None:
+            await self._command.prepare()
         try:
             async with asyncio.TaskGroup() as ends:
                 await self._keep_running(ends)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-_POLL: Final = 0.5
+_POLL: Final = 0.2
 """Seconds. Asking for the state of a few files works on every file system, notifications do not."""
 
 _State = tuple[int, int, int] | None

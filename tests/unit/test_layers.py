@@ -81,6 +81,7 @@ LAYERS = (
 
 CONFINED = {
     "extproc._pb": ("extproc.server.wire",),
+    "betterproto2": ("extproc.envoyconf.resources", "extproc.envoyconf.render"),
     "envoy_data_plane": ("extproc.envoyconf.resources", "extproc.envoyconf.render"),
     "grpc": ("extproc.server", "extproc.cli"),
     "grpc_health": ("extproc.server", "extproc.cli"),

@@ -10,14 +10,15 @@ from typing import Final
 
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
-from envoy_data_plane.google.protobuf import Any
 
 from extproc.config.model.deploy import OwnEnvoy
 from extproc.envoyconf.files import EGRESS, File, Files, endpoints_file, routes_file, secret_file
 from extproc.envoyconf.render.own import NOTHING, put_in
+from extproc.envoyconf.render.text import as_json
 from extproc.envoyconf.resources import bootstrap
 from extproc.envoyconf.resources.clusters import has_endpoints
 from extproc.envoyconf.resources.egress import egress_routes
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import grouped_assignment
 from extproc.envoyconf.resources.routes import route_configuration
 from extproc.envoyconf.resources.tls import processor_secrets
@@ -69,8 +70,7 @@ def _file(
     own: OwnEnvoy = NOTHING,
 ) -> File:
     resources = [
-        # betterproto2's own spelling of some names is not Envoy's.
-        *(put_in(Any.pack(each).to_dict(casing=str), own) for each in messages),
+        *(put_in(as_json(Packed(each)), own) for each in messages),
         *({"@type": _CLUSTER, **each} for each in others),
     ]
     version = hashlib.sha256(json.dumps(resources).encode()).hexdigest()[:_VERSION_DIGITS]

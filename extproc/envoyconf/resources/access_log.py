@@ -8,9 +8,10 @@ from envoy_data_plane.envoy.config.accesslog import v3 as accesslog
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.file import v3 as file_log
 from envoy_data_plane.envoy.extensions.access_loggers.stream import v3 as stream_log
-from envoy_data_plane.google.protobuf import Any, Struct
+from envoy_data_plane.google.protobuf import Struct
 
 from extproc import names
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import VARIANT_KEY
 from extproc.envoyconf.resources.http_filters import PATH_STATE
 
@@ -62,10 +63,10 @@ def access_logs(listener: str, destination: str | None) -> list[accesslog.Access
     )
     if destination == "stdout":
         name = "envoy.access_loggers.stdout"
-        config = Any.pack(stream_log.StdoutAccessLog(log_format=log_format))
+        config = Packed(stream_log.StdoutAccessLog(log_format=log_format))
     else:
         name = "envoy.access_loggers.file"
-        config = Any.pack(file_log.FileAccessLog(path=destination, log_format=log_format))
+        config = Packed(file_log.FileAccessLog(path=destination, log_format=log_format))
     return [
         accesslog.AccessLog(
             name=name,

@@ -10,13 +10,13 @@ from envoy_data_plane.envoy.config.overload import v3 as overload
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections import (
     v3 as downstream_connections,
 )
-from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.files import CLUSTERS, LISTENERS, Folder
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.chains import chain_cluster, hop_cluster
 from extproc.envoyconf.resources.clusters import processor_cluster, upstream_cluster
 from extproc.envoyconf.resources.egress import egress_listener
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.listeners import agent_listener
 from extproc.envoyconf.resources.sources import file_source
 from extproc.envoyconf.topology import Cluster, Topology
@@ -75,7 +75,7 @@ def _connections_of_all_listeners() -> overload.OverloadManager:
         resource_monitors=[
             overload.ResourceMonitor(
                 name="envoy.resource_monitors.global_downstream_max_connections",
-                typed_config=Any.pack(
+                typed_config=Packed(
                     downstream_connections.DownstreamConnectionsConfig(
                         max_active_downstream_connections=2**31 - 1
                     )

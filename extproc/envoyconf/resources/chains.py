@@ -7,10 +7,10 @@ from typing import Final
 
 from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.extensions.clusters.composite import v3 as composite
-from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.resources.addresses import load_assignment
 from extproc.envoyconf.resources.clusters import http_options, unlimited
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.upstreams import Chain, Hop
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=1)
@@ -23,7 +23,7 @@ def chain_cluster(chain: Chain) -> cluster_v3.Cluster:
         name=chain.name,
         cluster_type=cluster_v3.ClusterCustomClusterType(
             name="envoy.clusters.composite",
-            typed_config=Any.pack(composite.ClusterConfig(clusters=entries)),
+            typed_config=Packed(composite.ClusterConfig(clusters=entries)),
         ),
         lb_policy=cluster_v3.ClusterLbPolicy.CLUSTER_PROVIDED,
         connect_timeout=_CONNECT_TIMEOUT,

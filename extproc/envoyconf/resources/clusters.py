@@ -19,6 +19,7 @@ from extproc.config.model.agents import HealthCheck, LoadBalancing, OutlierDetec
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources.addresses import load_assignment
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import cluster_metadata, grouped_assignment
 from extproc.envoyconf.resources.sources import endpoints_from
 from extproc.envoyconf.resources.tls import processor_tls, upstream_tls, upstream_tls_by_host
@@ -134,7 +135,7 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
         circuit_breakers=unlimited(),
         transport_socket=processor_tls(topology),
         typed_extension_protocol_options={
-            _HTTP_OPTIONS: Any.pack(
+            _HTTP_OPTIONS: Packed(
                 upstreams.HttpProtocolOptions(explicit_http_config=_http_version(http2=True))
             )
         },
@@ -151,7 +152,7 @@ def _discovery(addresses: tuple[Address, ...]) -> cluster_v3.ClusterDiscoveryTyp
 def http_options(filters: list[hcm.HttpFilter], *, http2: bool = False) -> dict[str, Any]:
     """Return how a cluster speaks HTTP, and its filters, the codec among them."""
     return {
-        _HTTP_OPTIONS: Any.pack(
+        _HTTP_OPTIONS: Packed(
             upstreams.HttpProtocolOptions(
                 common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=_UPSTREAM_IDLE),
                 explicit_http_config=_http_version(http2=http2),

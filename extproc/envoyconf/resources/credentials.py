@@ -19,6 +19,7 @@ from envoy_data_plane.xds.type.matcher import v3 as xds
 
 from extproc import names
 from extproc.envoyconf.files import Folder, header_secret, key_secret
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.matchers import on_header
 from extproc.envoyconf.resources.sources import secret_source
 from extproc.envoyconf.upstreams import UpstreamCluster
@@ -39,10 +40,10 @@ def credential_filters(cluster: UpstreamCluster, folder: Folder) -> Iterator[tup
 def _access_key(agent: str, folder: Folder) -> Any:
     key = _inject(folder, key_secret(agent), "x-api-key")
     bearer = _inject(folder, key_secret(agent), "authorization", "Bearer ")
-    return Any.pack(
+    return Packed(
         matching.ExtensionWithMatcher(
             extension_config=core.TypedExtensionConfig(
-                name="envoy.filters.http.composite", typed_config=Any.pack(composite.Composite())
+                name="envoy.filters.http.composite", typed_config=Packed(composite.Composite())
             ),
             xds_matcher=on_header(":path", _MESSAGES, then=_then(key), otherwise=_then(bearer)),
         )
@@ -54,7 +55,7 @@ def _then(inject: Any) -> xds.MatcherOnMatch:
         typed_config=core.TypedExtensionConfig(name=_INJECTOR, typed_config=inject)
     )
     return xds.MatcherOnMatch(
-        action=xds_core.TypedExtensionConfig(name="inject", typed_config=Any.pack(action))
+        action=xds_core.TypedExtensionConfig(name="inject", typed_config=Packed(action))
     )
 
 
@@ -62,11 +63,11 @@ def _inject(folder: Folder, secret: str, header: str, prefix: str = "") -> Any:
     credential = generic.Generic(
         credential=secret_source(folder, secret), header=header, header_value_prefix=prefix
     )
-    return Any.pack(
+    return Packed(
         injector.CredentialInjector(
             overwrite=True,
             credential=core.TypedExtensionConfig(
-                name="envoy.http.injected_credentials.generic", typed_config=Any.pack(credential)
+                name="envoy.http.injected_credentials.generic", typed_config=Packed(credential)
             ),
         )
     )

@@ -12,6 +12,7 @@ from envoy_data_plane.envoy.extensions.filters.http.decompressor import v3 as de
 from envoy_data_plane.google.protobuf import Any
 
 from extproc.config.model.root import Limits
+from extproc.envoyconf.resources.extensions import Packed
 
 _MOST_OF_DEFLATE: Final = 1032
 """No stream of deflate holds more for each byte; beyond Envoy's default of 100 it cuts bodies off
@@ -35,10 +36,10 @@ def _decompressor(encoding: str) -> Any:
     answers = decompressor.DecompressorCommonDirectionConfig(
         enabled=core.RuntimeFeatureFlag(default_value=False)
     )
-    return Any.pack(
+    return Packed(
         decompressor.Decompressor(
             decompressor_library=core.TypedExtensionConfig(
-                name=encoding, typed_config=Any.pack(_LIBRARIES[encoding])
+                name=encoding, typed_config=Packed(_LIBRARIES[encoding])
             ),
             request_direction_config=decompressor.DecompressorRequestDirectionConfig(
                 # Agents must not be asked for what the client did not ask for.

@@ -13,7 +13,6 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.listener import v3 as listener_v3
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
-from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
 from extproc.config.model.root import Limits
@@ -21,6 +20,7 @@ from extproc.envoyconf.files import EGRESS
 from extproc.envoyconf.resources.addresses import address
 from extproc.envoyconf.resources.destinations import removed_headers, route_action
 from extproc.envoyconf.resources.ext_proc import model_processor, whole_requests
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.headers import (
     early_target,
     header_option,
@@ -91,7 +91,7 @@ def egress_listener(listener: EgressListener, topology: Topology) -> listener_v3
                 filters=[
                     listener_v3.Filter(
                         name="envoy.filters.network.http_connection_manager",
-                        typed_config=Any.pack(manager),
+                        typed_config=Packed(manager),
                     )
                 ]
             )

@@ -17,6 +17,7 @@ from envoy_data_plane.xds.core import v3 as xds_core
 from envoy_data_plane.xds.type.matcher import v3 as xds
 
 from extproc import names
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.matchers import on_header
 from extproc.envoyconf.resources.retries import processor_retries
 from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener
@@ -67,7 +68,7 @@ _OF_ANSWERS: Final = (
 
 def answer_processor() -> Any:
     """Return the filter for answers; it does nothing but where a route asks for it."""
-    return Any.pack(
+    return Packed(
         ext_proc.ExternalProcessor(
             grpc_service=_service(),
             failure_mode_allow=False,
@@ -90,14 +91,14 @@ def answer_processor() -> Any:
 
 def answers_enabled() -> Any:
     """Return the per-route configuration of a route whose answers are filtered."""
-    return Any.pack(
+    return Packed(
         ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(processing_mode=_ANSWERS))
     )
 
 
 def model_processor() -> Any:
     """Return the filter for requests to agents that take over; see `whole_requests`."""
-    return Any.pack(
+    return Packed(
         ext_proc.ExternalProcessor(
             grpc_service=_service(),
             failure_mode_allow=False,
@@ -112,14 +113,14 @@ def model_processor() -> Any:
 
 def whole_requests() -> Any:
     """Return the per-route configuration by which a filter gets requests that it did not get."""
-    return Any.pack(
+    return Packed(
         ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(processing_mode=_PHASES))
     )
 
 
 def failure_mode_allowed() -> Any:
     """Return the per-route configuration of a route that requests take without the processor."""
-    return Any.pack(
+    return Packed(
         ext_proc.ExtProcPerRoute(overrides=ext_proc.ExtProcOverrides(failure_mode_allow=True))
     )
 
@@ -151,7 +152,7 @@ def decided_by_another_worker(listener: AgentListener) -> Any:
 
     Envoy's own retry ends with the first message that a worker answers; its second one decides.
     """
-    return Any.pack(
+    return Packed(
         matching.ExtensionWithMatcher(
             extension_config=core.TypedExtensionConfig(
                 name="envoy.filters.http.ext_proc",
@@ -166,13 +167,13 @@ def decided_by_another_worker(listener: AgentListener) -> Any:
 def _skip() -> xds.MatcherOnMatch:
     return xds.MatcherOnMatch(
         action=xds_core.TypedExtensionConfig(
-            name="decided", typed_config=Any.pack(action.SkipFilter())
+            name="decided", typed_config=Packed(action.SkipFilter())
         )
     )
 
 
 def _deciding(listener: AgentListener, stat_prefix: str, *, failure_mode_allow: bool) -> Any:
-    return Any.pack(
+    return Packed(
         ext_proc.ExternalProcessor(
             grpc_service=_service(),
             failure_mode_allow=failure_mode_allow,

@@ -19,6 +19,7 @@ from envoy_data_plane.envoy.extensions.request_id.uuid import v3 as request_id
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import VARIANT_KEY
 from extproc.envoyconf.resources.matchers import matching
 
@@ -68,7 +69,7 @@ def unmarked_ids() -> hcm.RequestIdExtension:
     Envoy would write into those of clients, and trace no request whose id is none of its own kind.
     """
     return hcm.RequestIdExtension(
-        typed_config=Any.pack(
+        typed_config=Packed(
             request_id.UuidRequestIdConfig(
                 pack_trace_reason=False, use_request_id_for_trace_sampling=False
             )
@@ -86,7 +87,7 @@ def early_mutation(
     """
     return core.TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation",
-        typed_config=Any.pack(
+        typed_config=Packed(
             early_header_mutation.HeaderMutation(
                 mutations=[
                     _remove_matching(removed),
@@ -110,7 +111,7 @@ def to_client(level: Literal["none", "basic", "full"]) -> Any:
         for name, value in formats.items()
     ]
     untold = [rules.HeaderMutation(remove=name) for name in _SERVED if name not in formats]
-    return Any.pack(
+    return Packed(
         header_mutation.HeaderMutation(
             mutations=header_mutation.Mutations(response_mutations=[*untold, *mutations])
         )
@@ -139,7 +140,7 @@ def of_the_one_that_served() -> Any:
         )
         for header, key in told.items()
     ]
-    return Any.pack(header_to_metadata.Config(response_rules=rules_))
+    return Packed(header_to_metadata.Config(response_rules=rules_))
 
 
 def served_by(agent: str) -> list[core.HeaderValueOption]:
@@ -175,7 +176,7 @@ def from_agent() -> Any:
     And what may not reach an agent from a client: copies of ours that came as trailers.
     """
     ours = rf"(?i){re.escape(names.HEADER_PREFIX)}.*"
-    return Any.pack(
+    return Packed(
         header_mutation.HeaderMutation(
             mutations=header_mutation.Mutations(
                 request_trailers_mutations=[_remove_matching(names.SPOOFED_HEADERS)],
@@ -190,7 +191,7 @@ def early_target() -> core.TypedExtensionConfig:
     """Return the mutation by which what comes from a chain is known by its host."""
     return core.TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation",
-        typed_config=Any.pack(
+        typed_config=Packed(
             early_header_mutation.HeaderMutation(
                 mutations=[
                     rules.HeaderMutation(append=if_absent(names.HEADER_TARGET, "%REQ(:authority)%"))

@@ -26,6 +26,7 @@ from extproc.envoyconf.resources.ext_proc import (
     external_processor,
     failure_mode_allowed,
 )
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.matchers import header_is, matching
 from extproc.envoyconf.resources.measures import token_filters
 from extproc.envoyconf.topology import AgentListener, Topology
@@ -95,19 +96,19 @@ def router_filter() -> hcm.HttpFilter:
     """Return the filter that sends a request on: the last one, by Envoy's rule."""
     return hcm.HttpFilter(
         name="envoy.filters.http.router",
-        typed_config=Any.pack(router.Router(suppress_envoy_headers=True)),
+        typed_config=Packed(router.Router(suppress_envoy_headers=True)),
     )
 
 
 def buffer_disabled() -> dict[str, Any]:
     """Return the per-route configuration of a route whose bodies are not waited for."""
-    return {BUFFER: Any.pack(buffer.BufferPerRoute(disabled=True))}
+    return {BUFFER: Packed(buffer.BufferPerRoute(disabled=True))}
 
 
 def buffer_enabled(max_request_bytes: int) -> dict[str, Any]:
     """Return the per-route configuration that waits for a body where others are not waited for."""
     limit = buffer.Buffer(max_request_bytes=max_request_bytes)
-    return {BUFFER: Any.pack(buffer.BufferPerRoute(buffer=limit))}
+    return {BUFFER: Packed(buffer.BufferPerRoute(buffer=limit))}
 
 
 def failure_allowed() -> dict[str, Any]:
@@ -128,11 +129,11 @@ def _path_state() -> Any:
             text_format_source=core.DataSource(inline_string="%PATH(NQ)%")
         ),
     )
-    return Any.pack(filter_state.Config(on_request_headers=[path]))
+    return Packed(filter_state.Config(on_request_headers=[path]))
 
 
 def _health_check() -> Any:
-    return Any.pack(
+    return Packed(
         health_check.HealthCheck(
             pass_through_mode=False,
             headers=[
@@ -148,4 +149,4 @@ def _health_check() -> Any:
 
 def body_buffer(max_request_bytes: int) -> Any:
     """Return the filter that holds a request until its body is whole; a larger one is refused."""
-    return Any.pack(buffer.Buffer(max_request_bytes=max_request_bytes))
+    return Packed(buffer.Buffer(max_request_bytes=max_request_bytes))

@@ -11,10 +11,10 @@ from envoy_data_plane.envoy.extensions.filters.network.connection_limit import (
     v3 as connection_limit,
 )
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
-from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.resources.access_log import access_logs
 from extproc.envoyconf.resources.addresses import address
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.headers import early_mutation, unmarked_ids
 from extproc.envoyconf.resources.http_filters import http_filters
 from extproc.envoyconf.resources.local_replies import local_reply_config
@@ -52,7 +52,7 @@ def agent_listener(listener: AgentListener, topology: Topology) -> listener_v3.L
         filter_chains=[
             listener_v3.FilterChain(
                 filters=[
-                    listener_v3.Filter(name=name, typed_config=Any.pack(config))
+                    listener_v3.Filter(name=name, typed_config=Packed(config))
                     for name, config in filters
                 ],
                 transport_socket=downstream_tls(listener, topology.folder),

@@ -8,10 +8,10 @@ from envoy_data_plane.envoy.config.accesslog import v3 as accesslog
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.filters.cel import v3 as cel
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
-from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
 from extproc.apis.errors import error_body
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.headers import header_option
 from extproc.envoyconf.resources.http_filters import DECIDED
 from extproc.errors import GATEWAY_ERRORS, GatewayError, Reject
@@ -124,7 +124,7 @@ def _mapper(error: GatewayError, path: str, condition: str) -> hcm.ResponseMappe
         filter=accesslog.AccessLogFilter(
             extension_filter=accesslog.ExtensionFilter(
                 name="envoy.access_loggers.extension_filters.cel",
-                typed_config=Any.pack(cel.ExpressionFilter(expression=condition)),
+                typed_config=Packed(cel.ExpressionFilter(expression=condition)),
             )
         ),
         status_code=error.status,

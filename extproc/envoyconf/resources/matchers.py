@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from envoy_data_plane.envoy.config.route import v3 as route
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
-from envoy_data_plane.google.protobuf import Any
 from envoy_data_plane.xds.core import v3 as xds_core
 from envoy_data_plane.xds.type.matcher import v3 as xds
+
+from extproc.envoyconf.resources.extensions import Packed
 
 
 def header_is(name: str, value: str) -> route.HeaderMatcher:
@@ -26,7 +27,7 @@ def on_header(
     header = xds.MatcherMatcherListPredicateSinglePredicate(
         input=xds_core.TypedExtensionConfig(
             name="header",
-            typed_config=Any.pack(matcher.HttpRequestHeaderMatchInput(header_name=name)),
+            typed_config=Packed(matcher.HttpRequestHeaderMatchInput(header_name=name)),
         ),
         value_match=xds.StringMatcher(
             safe_regex=xds.RegexMatcher(google_re2=xds.RegexMatcherGoogleRe2(), regex=expression)

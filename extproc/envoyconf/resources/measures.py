@@ -17,9 +17,9 @@ from envoy_data_plane.envoy.extensions.filters.http.lua import v3 as lua
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
-from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import AGENT_KEY, VARIANT_KEY
 
 TOKENS: Final = "outerloop.tokens"
@@ -42,7 +42,7 @@ def token_filters(*, count_tokens: bool) -> list[hcm.HttpFilter]:
         return []
     script = files("extproc.envoyconf.resources").joinpath("tokens.lua").read_text("utf-8")
     config = lua.Lua(default_source_code=core.DataSource(inline_string=script))
-    return [hcm.HttpFilter(name=TOKENS, typed_config=Any.pack(config))]
+    return [hcm.HttpFilter(name=TOKENS, typed_config=Packed(config))]
 
 
 def measures(*, count_tokens: bool) -> list[accesslog.AccessLog]:
@@ -79,14 +79,14 @@ def _token_measure(key: str) -> accesslog.AccessLog:
 def _measure(where: accesslog.AccessLogFilter, config: stats.Config) -> accesslog.AccessLog:
     config.stats_scope = type_v3.Scope(prefix=names.STATS_PREFIX)
     return accesslog.AccessLog(
-        name="envoy.access_loggers.stats", filter=where, typed_config=Any.pack(config)
+        name="envoy.access_loggers.stats", filter=where, typed_config=Packed(config)
     )
 
 
 def _where(expression: str) -> accesslog.AccessLogFilter:
     return accesslog.AccessLogFilter(
         extension_filter=accesslog.ExtensionFilter(
-            name="cel", typed_config=Any.pack(cel.ExpressionFilter(expression=expression))
+            name="cel", typed_config=Packed(cel.ExpressionFilter(expression=expression))
         )
     )
 

@@ -11,9 +11,9 @@ from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as pr
 from envoy_data_plane.envoy.extensions.retry.priority.previous_priorities import (
     v3 as previous_priorities,
 )
-from envoy_data_plane.google.protobuf import Any
 
 from extproc.config.model.agents import Retries
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.matchers import matching
 from extproc.envoyconf.upstreams import Takeover
 from extproc.names import HEADER_ERROR
@@ -48,7 +48,7 @@ def agent_retries(retries: Retries, *, failover: bool = False) -> route.RetryPol
         retry_host_predicate=[
             route.RetryPolicyRetryHostPredicate(
                 name=_PREVIOUS_HOSTS,
-                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
+                typed_config=Packed(previous_hosts.PreviousHostsPredicate()),
             )
         ],
         host_selection_retry_max_attempts=_SELECTION_ATTEMPTS,
@@ -74,7 +74,7 @@ def takeover_retries(takeover: Takeover) -> route.RetryPolicy:
 def _next_group() -> route.RetryPolicyRetryPriority:
     return route.RetryPolicyRetryPriority(
         name="envoy.retry_priorities.previous_priorities",
-        typed_config=Any.pack(previous_priorities.PreviousPrioritiesConfig(update_frequency=1)),
+        typed_config=Packed(previous_priorities.PreviousPrioritiesConfig(update_frequency=1)),
     )
 
 
@@ -89,7 +89,7 @@ def processor_retries() -> core.RetryPolicy:
         retry_host_predicate=[
             core.RetryPolicyRetryHostPredicate(
                 name=_PREVIOUS_HOSTS,
-                typed_config=Any.pack(previous_hosts.PreviousHostsPredicate()),
+                typed_config=Packed(previous_hosts.PreviousHostsPredicate()),
             )
         ],
         host_selection_retry_max_attempts=_SELECTION_ATTEMPTS,

@@ -8,7 +8,7 @@ from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as tls
 from envoy_data_plane.envoy.type.matcher import v3 as matcher
-from envoy_data_plane.google.protobuf import Any, Struct
+from envoy_data_plane.google.protobuf import Struct
 
 from extproc.address import is_ip
 from extproc.envoyconf.files import (
@@ -18,6 +18,7 @@ from extproc.envoyconf.files import (
     certificate_secret,
     client_ca_secret,
 )
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import TLS_HOST_KEY
 from extproc.envoyconf.resources.sources import secret_source
 from extproc.envoyconf.topology import AgentListener, Topology
@@ -80,7 +81,7 @@ def downstream_tls(listener: AgentListener, folder: Folder) -> core.TransportSoc
         common_tls_context=common,
         require_client_certificate=True if with_clients else None,
     )
-    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
+    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=Packed(context))
 
 
 def processor_tls(topology: Topology) -> core.TransportSocket | None:
@@ -113,7 +114,7 @@ def processor_tls(topology: Topology) -> core.TransportSocket | None:
         # Each connection is checked, not remembered: certificates end, and are taken back.
         max_session_keys=0,
     )
-    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
+    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=Packed(context))
 
 
 def processor_secrets(ours: ProcessorTls) -> list[tls.Secret]:
@@ -145,7 +146,7 @@ def _socket(ours: ClientTls, host: str, *, http2: bool) -> core.TransportSocket:
             alpn_protocols=["h2" if http2 else "http/1.1"],
         ),
     )
-    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=Any.pack(context))
+    return core.TransportSocket(name="envoy.transport_sockets.tls", typed_config=Packed(context))
 
 
 def _subject(name: str) -> tls.SubjectAltNameMatcher:

@@ -15,9 +15,9 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.envoy.extensions.tracers.opentelemetry.samplers import v3 as samplers
 from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.envoy.type.tracing import v3 as tags
-from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.resources.hosts import VARIANT_KEY
 from extproc.envoyconf.topology import TRACING_CLUSTER, Tracing
 
@@ -66,7 +66,7 @@ def _tracing(
     fixed = {**dict(tracing.attributes), **literals}
     return hcm.HttpConnectionManagerTracing(
         provider=trace.TracingHttp(
-            name="envoy.tracers.opentelemetry", typed_config=Any.pack(_exporter(tracing))
+            name="envoy.tracers.opentelemetry", typed_config=Packed(_exporter(tracing))
         ),
         # `http.url` would have the query, in which clients may send keys.
         max_path_tag_length=0,
@@ -118,9 +118,9 @@ def _sampler(percent: float) -> core.TypedExtensionConfig:
     )
     root = core.TypedExtensionConfig(
         name="envoy.tracers.opentelemetry.samplers.trace_id_ratio_based",
-        typed_config=Any.pack(share),
+        typed_config=Packed(share),
     )
     return core.TypedExtensionConfig(
         name="envoy.tracers.opentelemetry.samplers.parent_based",
-        typed_config=Any.pack(samplers.ParentBasedSamplerConfig(wrapped_sampler=root)),
+        typed_config=Packed(samplers.ParentBasedSamplerConfig(wrapped_sampler=root)),
     )

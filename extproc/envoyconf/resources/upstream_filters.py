@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from envoy_data_plane.envoy.extensions.filters.http.upstream_codec import v3 as upstream_codec
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
-from envoy_data_plane.google.protobuf import Any
 
 from extproc.envoyconf.files import Folder
 from extproc.envoyconf.resources import headers
 from extproc.envoyconf.resources.credentials import credential_filters
+from extproc.envoyconf.resources.extensions import Packed
 from extproc.envoyconf.upstreams import UpstreamCluster
 
 
@@ -18,6 +18,6 @@ def upstream_filters(cluster: UpstreamCluster, folder: Folder) -> list[hcm.HttpF
         ("envoy.filters.http.header_mutation", headers.from_agent()),
         *credential_filters(cluster, folder),
         # Last by Envoy's rule.
-        ("envoy.filters.http.upstream_codec", Any.pack(upstream_codec.UpstreamCodec())),
+        ("envoy.filters.http.upstream_codec", Packed(upstream_codec.UpstreamCodec())),
     ]
     return [hcm.HttpFilter(name=name, typed_config=config) for name, config in filters]

@@ -113,6 +113,31 @@ async def test_a_child_that_never_gets_ready_is_a_start_error() -> None:
         await child("raise SystemExit(7)").run()
 
 
+async def test_what_a_child_needs_is_prepared_once() -> None:
+    done: list[Status] = []
+
+    async def prepare() -> None:
+        done.append(process.status)
+
+    process = child(UNTIL_EOF, prepare=prepare)
+    async with running(process):
+        first = process.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: process.pid != first and process.status is Status.READY)
+    assert done == [Status.DOWN]
+
+
+async def test_a_child_that_cannot_be_prepared_never_starts() -> None:
+    async def prepare() -> None:
+        raise StartError("too many files")
+
+    process = child(UNTIL_EOF, prepare=prepare)
+    with pytest.raises(StartError, match="too many files"):
+        await process.run()
+    assert process.pid is None
+
+
 async def test_a_child_that_ignores_sigterm_is_killed() -> None:
     process = child(STUBBORN)
     async with asyncio.TaskGroup() as group:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
+from betterproto2 import Message
 
+import extproc
 from extproc.certificates import Certificate
 from extproc.envoyconf.files import Files, Folder
 from extproc.envoyconf.render.discovery import files, processor_files
@@ -15,6 +22,29 @@ from extproc.envoyconf.upstreams import ProcessorTls
 
 Make = Callable[..., Topology]
 FOLDER = Folder("/run/envoy", dynamic=True)
+OURS = str(Path(extproc.__file__).parent)
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Count the instructions of our modules that run."""
+    count = 0
+
+    def on_step(_frame: FrameType, event: str, _value: object) -> Any:
+        nonlocal count
+        count += event == "opcode"
+        return on_step
+
+    def on_call(frame: FrameType, _event: str, _value: object) -> Any:
+        frame.f_trace_opcodes = frame.f_code.co_filename.startswith(OURS)
+        return on_step if frame.f_trace_opcodes else None
+
+    before = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 @pytest.fixture
@@ -90,3 +120,35 @@ def test_the_processor_s_secrets_are_files_that_name_files(make_topology: Make) 
     (secret,) = json.loads(made["secret-processor-certificate.json"].content)["resources"]
     assert secret["name"] == "processor-certificate"
     assert secret["tls_certificate"]["private_key"] == {"filename": "/tls.key"}
+
+
+def agents(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"agent-{number}",
+            "url": f"http://127.0.0.1:{number + 1}",
+            "access_key": "key",
+            "fallback": f"agent-{number ^ 1}",
+        }
+        for number in range(count)
+    ]
+
+
+def test_twice_as_many_agents_are_twice_the_work(make_files: Callable[..., Files]) -> None:
+    counts = (2, 10, 20, 40)
+    # The first time is another: of each type of message it is found out what it has.
+    _, few, some, many = (steps(partial(make_files, *agents(count))) for count in counts)
+    assert many - some == pytest.approx(2 * (some - few), rel=0.001)
+
+
+def test_messages_are_neither_encoded_nor_asked_to_write_themselves(
+    make_files: Callable[..., Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each of a thousand agents, that takes longer than all else."""
+
+    def slow(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    for name in ("to_dict", "__bytes__", "parse"):
+        monkeypatch.setattr(Message, name, slow)
+    assert b"agent-3" in make_files(*agents(4)).clusters.content

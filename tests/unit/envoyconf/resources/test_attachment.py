@@ -42,8 +42,9 @@ def test_what_is_observed_passes_undecided_too(make_topology: Make) -> None:
 def test_headers_of_the_gateway_itself_are_left_alone(make_topology: Make) -> None:
     config = stripping(make_topology().listeners[0]).typed_config
     assert config is not None
-    assert b"x[-_]outerloop" in config.value
-    assert b"envoy[-_]" not in config.value
+    removed = repr(config.unpack())
+    assert "x[-_]outerloop" in removed
+    assert "envoy[-_]" not in removed
 
 
 def _of(topology: Topology) -> tuple:  # type: ignore[type-arg] # two arguments of several functions
