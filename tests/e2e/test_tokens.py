@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -82,7 +82,7 @@ def body(path: str, agent: str = "weather_agent", text: str = "hello") -> dict[s
     return {"model": agent, **said}
 
 
-def streamed(events: list[str], pause: float = 0) -> dict[str, str]:
+def streamed(events: Sequence[str | list[object]], pause: float = 0) -> dict[str, str]:
     return {"x-test-sse": f"{len(events)},{pause}", "x-test-events": json.dumps(events)}
 
 
@@ -151,6 +151,19 @@ def test_of_streams_however_they_are_cut(
     answer = http.post(counting.stack.url + path, json=body(path), headers=wish)
     assert answer.text == whole + "data: [DONE]\n\n"
     assert counting.logged(name) == (3, 5)
+    eventually(counting.grown, tokens(input=3, output=5))
+
+
+def test_of_a_stream_that_comes_faster_than_anybody_writes(
+    http: httpx.Client, counting: Counting
+) -> None:
+    # Beyond 256 KiB the middle of what comes at once is passed over.
+    start, delta, end = MESSAGES_EVENTS
+    wish = {"x-request-id": "fast", **streamed([start, [delta, 10_000], end, [delta, 10]])}
+    answer = http.post(counting.stack.url + MESSAGES, json=body(MESSAGES), headers=wish)
+    assert answer.text == start + delta * 10_000 + end + delta * 10 + "data: [DONE]\n\n"
+    assert len(answer.content) > 2**20
+    assert counting.logged("fast") == (3, 5)
     eventually(counting.grown, tokens(input=3, output=5))
 
 

@@ -9,7 +9,8 @@ the request as JSON, unless a header asks for something else:
     x-test-headers: JSON        headers of the answer, a list of pairs (they may repeat)
     x-test-body: JSON           body of the answer, a text
     x-test-sse: 5,0.2           that many events, that many seconds apart
-    x-test-events: JSON         pieces of that stream, a list of texts, in place of its own events
+    x-test-events: JSON         pieces of that stream in place of its own events, a list of texts;
+                                [text, 9] is that text nine times in one piece
     x-test-usage: JSON          a value of `usage`, at the end of the answer
     x-test-delay: 1.5           seconds before the answer
     x-test-hold: now            wait for `POST /release/<x-request-id>` before the answer or, in a
@@ -114,7 +115,9 @@ class EchoAgent:
 
     def event(self, request: web.Request, number: int) -> bytes:
         if "x-test-events" in request.headers:
-            return str(json.loads(request.headers["x-test-events"])[number]).encode()
+            piece = json.loads(request.headers["x-test-events"])[number]
+            text, times = (piece, 1) if isinstance(piece, str) else piece
+            return str(text * times).encode()
         event = json.dumps({"agent": self.name, "number": number, "sent": time.time()})
         return f"data: {event}\n\n".encode()
 

@@ -43,6 +43,7 @@ _POLICIES: Final[Mapping[LoadBalancing, cluster_v3.ClusterLbPolicy]] = {
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _NO_LIMIT: Final = 2**32 - 1
 _SECOND: Final = timedelta(seconds=1)
+_BUSY: Final = timedelta(seconds=5)
 _RECOVERY: Final = timedelta(milliseconds=100)
 """How soon a replaced worker is noticed: until then the others carry its load."""
 
@@ -120,7 +121,8 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
         load_assignment=load_assignment(PROCESSOR_CLUSTER, *topology.processor),
         health_checks=[
             core.HealthCheck(
-                timeout=_SECOND,
+                # A worker that thousands of requests have come to at once answers after them.
+                timeout=_BUSY,
                 interval=_SECOND,
                 # Default 60 s: after a quiet spell a dead worker would be noticed that late.
                 no_traffic_interval=_SECOND,

@@ -88,7 +88,8 @@ def settings(max_request_bytes: int) -> dict[str, Any]:
                 "type": "GRPC",
                 "grpc": {"service": names.PROCESSOR_SERVICE},
                 "interval": "1s",
-                "timeout": "1s",
+                # A worker that thousands of requests have come to at once answers after them.
+                "timeout": "5s",
                 "unhealthyThreshold": 1,
                 "healthyThreshold": 1,
             },
