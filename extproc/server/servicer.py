@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import grpc.aio
 
+from extproc import heap
 from extproc.errors import UnsupportedGateway
 from extproc.names import HEADER_REQUEST_ID, HEADER_TRACEPARENT
 from extproc.pipeline import Pipeline
@@ -117,6 +118,8 @@ class _Stream:
         raise ProtocolViolation(f"{type(command).__name__} has no answer")
 
     async def _decide(self, command: Decide) -> Command:
+        if len(command.request.body) >= heap.LARGE:
+            await heap.give_back()
         readdressed = self._pipeline.readdressed(command.request)
         if readdressed is not None:
             return self._machine.receive(Decided(readdressed, {}))

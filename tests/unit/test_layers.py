@@ -21,6 +21,7 @@ LAYERS = (
             "extproc.calls",
             "extproc.certificates",
             "extproc.forwarding",
+            "extproc.heap",
             "extproc.names",
             "extproc.off_loop",
             "extproc.origin",
