@@ -89,11 +89,11 @@ def fit(samples: list[Samples], ridge: float = 1e-3) -> Figures:
     return figures
 
 
-def evidence_of(scorer: Scorer, table: TokenTable, case: Case) -> tuple[Evidence, float]:
+def evidence_of(scorer: Scorer, case: Case) -> tuple[Evidence, float]:
     """Return the evidence of a case's turn, and how near it is to idle talk."""
     messages = tuple(Message(each["role"], each["content"]) for each in case["messages"])
     turn = read_turn(Conversation(Api.CHAT, JsonObject(b"{}", {}), None, messages), str)
-    scored = scorer.score(turn.texts, table(turn.texts))
+    scored = scorer.score(turn.counted)
     fits = calibration.fits(scored.units, scored.off_topic[:, None])
     kinship = scorer.index.kinship
     evidence = Evidence(turn, scored.units, fits, kinship, scored.closing, scored.continuation)
@@ -109,7 +109,7 @@ def samples_of(agents: list[AgentInfo], cases: list[Case], table: TokenTable) ->
     )
     fits, right, own_task, leaves = Samples(), Samples(), Samples(), Samples()
     for case in cases:
-        evidence, off_topic = evidence_of(scorer, table, case)
+        evidence, off_topic = evidence_of(scorer, case)
         expected, previous = case["expected"], case.get("previous_agent")
         add_parts(own_task, evidence, ids, case)
         if case["kind"] == "multi":

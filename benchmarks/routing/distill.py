@@ -27,7 +27,7 @@ import torch  # type: ignore[import-not-found]  # not a dependency: see above
 from numpy.typing import NDArray
 
 from extproc.orchestrator.embedded.dense import unit
-from extproc.orchestrator.embedded.text import clip, words
+from extproc.orchestrator.embedded.text import clip, cut, words_and_marks
 from extproc.orchestrator.embedded.tokens import WordPiece
 
 BATCH = 512
@@ -100,7 +100,8 @@ def main() -> None:
     pieces = WordPiece({token: place for place, token in enumerate(tokens)}).pieces
     texts, ids = [], []
     for line in args.corpus.read_text("utf-8").splitlines():
-        spelled = [piece for word in words(clip(line)) for piece in pieces(word)]
+        spoken, marks = words_and_marks(clip(line))
+        spelled = [piece for word in (*cut(spoken), *marks) for piece in pieces(word)]
         if spelled:
             texts.append(line)
             ids.append(spelled)

@@ -30,9 +30,9 @@ class TopicJudge:
     """
 
     def __init__(self, topics: Sequence[AgentInfo]) -> None:
-        self._table = TokenTable.shipped()
+        table = TokenTable.shipped()
         self._embedded = Embedded(topics, max_agents=len(topics))
-        self._scorer = Scorer(topics, self._table, self._table)
+        self._scorer = Scorer(topics, table, table)
 
     def topics(self, conversation: Conversation, refuse: Callable[[Topics], bool]) -> Topics | None:
         """Return the topics, none where it is on another matter, None where nothing can be said.
@@ -55,8 +55,7 @@ class TopicJudge:
     def _goes_on(self, turn: Turn) -> bool:
         if _is_idle(turn):
             return True
-        whole = turn.texts[:1]
-        scored = self._scorer.score(whole, self._table(whole))
+        scored = self._scorer.score(turn.counted)
         return float(scored.off_topic[0] - scored.continuation[0]) < _ANOTHER_MATTER
 
 

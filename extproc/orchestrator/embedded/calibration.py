@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import mul
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,10 @@ _LEAVES: Final = (6.69, -4.84, 3.17, -0.71, -8.35)
 def fits(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how likely it is that an agent with these units is meant, and not nothing."""
     by_units, by_off_topic, bias = _FITS
-    capped = np.minimum(units, _CEILING + _BEYOND * (units - _CEILING))
-    total = by_units * capped + by_off_topic * off_topic + bias
-    likely: NDArray[np.float32] = np.reciprocal(1 + np.exp(-total.astype(np.float32)))
+    capped = np.minimum(units, _BEYOND * units + (1 - _BEYOND) * _CEILING)
+    likely: NDArray[np.float32] = np.reciprocal(
+        1 + np.exp(-by_units * capped - (by_off_topic * off_topic + bias))
+    )
     return likely
 
 
@@ -39,8 +41,7 @@ def right(lead: float) -> float:
     return _logistic(by_lead * min(lead, _CEILING) + bias)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTask:
+class OwnTask(NamedTuple):
     """What tells whether a part of a turn is a task for its best agent, beside other tasks.
 
     `lead` is in units, over the best agents of the other parts; `whole` are the agent's units by
@@ -57,13 +58,14 @@ class OwnTask:
 
     def features(self) -> tuple[float, ...]:
         """Return the figures that are weighted."""
+        lead, whole, marked, among, content_words, kinship = self
         return (
-            min(self.lead, _CEILING),
-            min(self.whole, _CEILING),
-            self.marked,
-            self.among,
-            math.log1p(self.content_words),
-            max(self.kinship, 0.0) ** 2,
+            min(_CEILING, lead),
+            min(_CEILING, whole),
+            marked,
+            among,
+            math.log1p(content_words),
+            kinship * kinship if kinship > 0 else 0.0,
         )
 
 
@@ -101,8 +103,8 @@ def leaves(leaving: Leaving) -> float:
 
 
 def _weighed(figures: Sequence[float], features: Sequence[float]) -> float:
-    *weights, bias = figures
-    return _logistic(sum(w * f for w, f in zip(weights, features, strict=True)) + bias)
+    # The bias stands last, beyond the features.
+    return _logistic(sum(map(mul, figures, features), figures[-1]))
 
 
 def _logistic(total: float) -> float:

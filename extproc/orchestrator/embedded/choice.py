@@ -85,8 +85,9 @@ def leaving(evidence: Evidence, previous: int) -> calibration.Leaving:
 
 def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choice:
     """Choose without regard to history, but for the agent that was `left`."""
-    steps = _steps(evidence, evidence.turn.coarse, left)
-    finer = _steps(evidence, evidence.turn.fine, left)
+    turn = evidence.turn
+    steps = _steps(evidence, turn.coarse, left)
+    finer = _steps(evidence, turn.fine, left) if turn.fine != turn.coarse else steps
     if len(finer) > max(len(steps), 1):
         steps = finer
     if len(steps) > 1:
@@ -98,8 +99,8 @@ def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choic
 def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[int, float]:
     """Return the agents that have a task of their own, each with how likely that is."""
     steps: dict[int, float] = {}
-    for agent, part in parts(evidence, tasks):
-        likely = calibration.own_task(part)
+    for agent, features in parts(evidence, tasks):
+        likely = calibration.own_task(features)
         if agent != left and likely >= _LIKELY:
             steps[agent] = max(likely, steps.get(agent, 0.0))
     return steps
@@ -110,21 +111,33 @@ def parts(evidence: Evidence, tasks: Sequence[Task]) -> Iterator[tuple[int, cali
 
     Nothing where all tasks are for one agent.
     """
-    units = evidence.units
-    wanted = [int(units[task.row].argmax()) for task in tasks]
-    among = np.argsort(-units[0])[: len(tasks) + 1]
+    best = evidence.units.argmax(axis=1).tolist()
+    wanted = [best[task.row] for task in tasks]
+    agents = sorted(set(wanted))
+    if len(agents) <= 1:
+        return
+    # What is best of all is best of these too; and nobody is nearer to an agent than it is itself.
+    units = evidence.units[:, agents]
+    units.sort(axis=1)
+    leads = (units[:, -1] - units[:, -2]).tolist()
+    kinship = evidence.kinship[agents][:, agents]
+    kinship.sort(axis=1)
+    nearest = dict(zip(agents, kinship[:, -2].tolist(), strict=True))
+    whole = evidence.units[0].tolist()
+    content_words = evidence.turn.counted.content_words
+    among = set(np.argsort(-evidence.units[0])[: len(tasks) + 1].tolist())
     for task, agent in zip(tasks, wanted, strict=True):
-        others = list(set(wanted) - {agent})
-        if others:
-            part = calibration.OwnTask(
-                lead=float(units[task.row, agent] - units[task.row, others].max()),
-                whole=float(units[0, agent]),
-                marked=task.marked,
-                among=agent in among,
-                content_words=task.content_words,
-                kinship=float(evidence.kinship[agent, others].max()),
-            )
-            yield agent, part
+        yield (
+            agent,
+            calibration.OwnTask(
+                leads[task.row],
+                whole[agent],
+                task.marked,
+                agent in among,
+                content_words[task.row],
+                nearest[agent],
+            ),
+        )
 
 
 def _one(evidence: Evidence, left: int | None) -> Choice:
@@ -135,7 +148,8 @@ def _one(evidence: Evidence, left: int | None) -> Choice:
         units[:, left] = -np.inf
     best, likely = _best(evidence, units, 0)
     if evidence.turn.coarse and (left is not None or likely < _LIKELY):
-        clearest = max((task.row for task in evidence.turn.coarse), key=lambda at: units[at].max())
+        tops = units.max(axis=1).tolist()
+        clearest = max((task.row for task in evidence.turn.coarse), key=tops.__getitem__)
         clause_best, clause_likely = _best(evidence, units, clearest)
         if clause_likely >= (likely if left is not None else _CLEAR):
             row, best, likely = clearest, clause_best, clause_likely

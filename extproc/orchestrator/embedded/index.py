@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from extproc.orchestrator.api import AgentInfo
-from extproc.orchestrator.embedded.dense import TokenTable, Vectors, unit
-from extproc.orchestrator.embedded.lexical import Lexical, Scores
+from extproc.orchestrator.embedded.bm25 import Scores
+from extproc.orchestrator.embedded.counts import WordCounts, count_words
+from extproc.orchestrator.embedded.dense import Nearest, TokenTable, Vectors, unit
+from extproc.orchestrator.embedded.lexical import Lexical
 from extproc.orchestrator.embedded.related import RelatedWords
-from extproc.orchestrator.embedded.text import STOP_WORDS, identifier_words
+from extproc.orchestrator.embedded.rows import Rows, WordRows
+from extproc.orchestrator.embedded.text import STOP_WORDS, clip, identifier_words, spoken_words
 
 _WEIGHTS: Final = (0.5, 0.3, 0.2)
 _PHRASE_END = re.compile(r"[.,;:!?]\s+|\band\b")
@@ -37,6 +41,20 @@ def agent_phrases(agent: AgentInfo) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What the words of texts add up to, a row for each text.
+
+    `vectors` are by the table of tokens, `lexical` and `related` scores of the agents (columns).
+    `legible`, a column, says how far texts and agents are in the table's language (0 to 1).
+    """
+
+    vectors: Vectors
+    lexical: Scores
+    related: Scores
+    legible: Scores
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Scores of texts against agents: a row for each text, a column for each agent."""
 
@@ -56,47 +74,78 @@ class Index:
         table: TokenTable,
     ) -> None:
         wholes = [agent_texts(agent) for agent in agents]
-        all_texts = [[*texts, *agent_phrases(a)] for texts, a in zip(wholes, agents, strict=True)]
-        self._texts = vectors([text for texts in all_texts for text in texts])
-        self._starts = _starts(all_texts)
-        rows = vectors([text for texts in wholes for text in texts])
-        self._centroids = unit(np.add.reduceat(rows, _starts(wholes)))
-        self.kinship: Scores = self._centroids @ self._centroids.T
+        phrases = [agent_phrases(agent) for agent in agents]
+        centroids = unit(np.stack([vectors(texts).sum(axis=0) for texts in wholes]))
+        self._nearest = Nearest(
+            [vectors([*own, *parts]) for own, parts in zip(wholes, phrases, strict=True)]
+        )
+        self._centroids = np.ascontiguousarray(centroids.T)
+        self.kinship: Scores = centroids @ centroids.T
+        own = [spoken_words(clip(" ".join(texts))) for texts in wholes]
+        known = [sum(word in table.vocabulary for word in words) for words in own]
+        self._own_legible = _as_english(np.array(known), np.array(list(map(len, own)))).mean()
         self._table = table
-        self._own_legible = float(np.mean([_legible(table, " ".join(texts)) for texts in wholes]))
         self._lexical = Lexical(wholes)
         self._related = RelatedWords([texts[0] for texts in wholes], table)
+        lexical, related = self._lexical.width, self._related.width
+        ends = np.cumsum([0, table.dimensions, lexical, related, 2]).tolist()
+        self._parts = [slice(start, end) for start, end in pairwise(ends)]
+        self._rows = WordRows(ends[-1], self._fill)
 
-    def rank(self, texts: Sequence[str], vectors: Vectors) -> Ranking:
-        """Score texts, given their unit vectors: half centroid, half nearest single text."""
-        nearest = np.maximum.reduceat(vectors @ self._texts.T, self._starts, axis=1)
-        dense = (nearest + vectors @ self._centroids.T) / 2
-        lexical = np.stack([self._lexical(text) for text in texts])
-        related = np.stack([self._related(text) for text in texts])
-        by_dense, by_lexical, by_related = _WEIGHTS
-        near = by_dense * dense + by_related * related
+    def read(self, texts: WordCounts) -> Reading:
+        """Add up what the words of each text tell."""
+        rows = self._rows(texts.words)
+        sums = texts.counts @ rows
+        table, lexical, related, legible = self._parts
+        return Reading(
+            unit(sums[:, table]),
+            self._lexical.scores(sums[:, lexical], rows[:, lexical], texts.pairs),
+            self._related.scores(sums[:, related]),
+            self._own_legible * _as_english(sums[:, legible][:, :1], sums[:, legible][:, 1:]),
+        )
+
+    def rank(self, reading: Reading, vectors: Vectors) -> Ranking:
+        """Score texts, given their unit vectors."""
+        dense, lexical, related = self.dense(vectors), reading.lexical, reading.related
+        by_dense, by_lexical, by_related = (weight * reading.legible for weight in _WEIGHTS)
         # What cannot be read as English is left to the words it shares with the agents.
-        legible = np.array([[_legible(self._table, text)] for text in texts], np.float32)
-        legible *= self._own_legible
-        fused = legible * (near + by_lexical * lexical) + (1 - legible) * lexical
+        by_lexical += 1 - reading.legible
+        fused = by_dense * dense
+        fused += by_lexical * lexical
+        fused += by_related * related
         return Ranking(fused, dense, lexical, related)
 
-    def matches(self, text: str, agent: int) -> list[str]:
-        """Return the words of a text that speak for an agent (its place), the strongest first."""
+    def _fill(self, words: Sequence[str], rows: Rows) -> None:
+        table, lexical, related, legible = self._parts
+        vectors = self._table.words(words)
+        rows[:, table] = vectors
+        self._lexical.fill(words, rows[:, lexical])
+        self._related.fill(words, vectors, rows[:, related])
+        rows[:, legible] = [
+            (word in self._table.vocabulary and word.isalnum(), word.isalnum()) for word in words
+        ]
+
+    def dense(self, vectors: Vectors) -> Scores:
+        """Score texts by their unit vectors alone: half centroid, half nearest single text."""
+        scores = self._nearest(vectors)
+        scores += vectors @ self._centroids
+        scores /= 2
+        return scores
+
+    def matches(self, text: str) -> list[list[str]]:
+        """Return for each agent the words of a text that speak for it, the strongest first."""
+        words = [word for word in count_words([text]).words if word not in STOP_WORDS]
         _, by_lexical, by_related = _WEIGHTS
-        related = self._related.words(text)
-        strength = {
-            word: by_lexical * float(scores[agent]) + by_related * float(related[word][agent])
-            for word, scores in self._lexical.words(text).items()
-        }
-        found = [word for word, value in strength.items() if value > 0 and word not in STOP_WORDS]
-        return sorted(found, key=strength.__getitem__, reverse=True)[:_MATCHES]
+        rows = self._rows(words)
+        _, lexical, related, _ = (rows[:, part] for part in self._parts)
+        strength = by_lexical * lexical[:, :-2] + by_related * related[:, :-1]
+        best = np.argsort(-strength, axis=0, kind="stable")[:_MATCHES].T.tolist()
+        return [
+            [words[place] for place in places if strength[place, agent] > 0]
+            for agent, places in enumerate(best)
+        ]
 
 
-def _legible(table: TokenTable, text: str) -> float:
-    return min(table.legible(text) / _LEGIBLE, 1.0)
-
-
-def _starts(texts: Sequence[Sequence[str]]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    sizes = [0, *(len(each) for each in texts[:-1])]
-    return np.cumsum(np.array(sizes, np.intp))
+def _as_english(known: Scores, words: Scores) -> Scores:
+    """Return how far texts can be read, by how many of their words the vocabulary knows."""
+    return np.minimum(known / np.maximum(words, 1) / _LEGIBLE, 1)

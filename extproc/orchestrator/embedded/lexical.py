@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from extproc.orchestrator.embedded.text import STOP_WORDS, clip, spoken_words, stem
+from extproc.orchestrator.embedded.bm25 import Scores, bm25
+from extproc.orchestrator.embedded.counts import Pairs
+from extproc.orchestrator.embedded.pairs import PairScores
+from extproc.orchestrator.embedded.rows import Rows
+from extproc.orchestrator.embedded.text import STOP_WORDS, spoken_words, stem
 
-Scores = NDArray[np.float32]
-
-CACHED_WORDS: Final = 4096
-"""Words whose scores are remembered: bounded, because clients choose the words."""
-
-_K1, _B = 1.2, 0.75  # the usual BM25 constants
-STOP_WEIGHT: Final = 0.1
+_STOP_WEIGHT: Final = 0.1
 """What a stop word counts beside other words."""
 
 _DOUBT: Final = 0.5
@@ -34,44 +30,51 @@ class Lexical:
     """Scores of texts against agents by the words they share, 0 to about 1."""
 
     def __init__(self, documents: Sequence[Sequence[str]]) -> None:
-        counts = [Counter(_features(texts)) for texts in documents]
-        self._postings, self._unknown = _bm25(counts)
-        self._agents = len(documents)
-        self._word = functools.lru_cache(maxsize=CACHED_WORDS)(self._score_word)
+        self._postings, self._unknown = bm25([Counter(_features(texts)) for texts in documents])
+        pairs = {}
+        for feature in [each for each in self._postings if " " in each]:
+            first, second = feature.split(" ")
+            found = self._postings.pop(feature)
+            pairs[first, second] = found._replace(weights=_PAIR_WEIGHT * found.weights)
+        self._pairs = PairScores(pairs, len(documents))
+        self.width = len(documents) + 2
 
-    def __call__(self, text: str) -> Scores:
-        """Return one score for each agent: the share of the text's weight that it explains."""
-        tokens = spoken_words(clip(text))
-        total, mass = np.zeros(self._agents, np.float32), 0.0
-        for word in tokens:
-            scores, weight = self._word(word)
-            total += scores
-            mass += weight
-        for pair in _pairs(tokens):
-            if pair in self._postings:
-                agents, weights = self._postings[pair]
-                total[agents] += _PAIR_WEIGHT * weights
-        return total / (mass + _DOUBT * self._unknown)
+    def fill(self, words: Sequence[str], rows: Rows) -> None:
+        """Write what each word adds to the agents' scores, its weight, and its stem's number."""
+        for row, word in zip(rows, words, strict=True):
+            if word.isalnum():
+                stemmed = stem(word)
+                row[-2] = self._fill_word(word, stemmed, row)
+                row[-1] = self._pairs.number(stemmed)
 
-    def words(self, text: str) -> dict[str, Scores]:
-        """Return what each word of a text adds to the agents' scores, unweighted by its length."""
-        return {word: self._word(word)[0] for word in spoken_words(clip(text))}
+    def scores(self, sums: Rows, rows: Rows, pairs: Pairs) -> Scores:
+        """Return texts' scores: the share of a text's weight that each agent explains.
 
-    def _score_word(self, word: str) -> tuple[Scores, float]:
-        total, mass = np.zeros(self._agents, np.float32), 0.0
-        stemmed = stem(word)
-        pieces = list(_pieces(word))
-        weight = STOP_WEIGHT if word in STOP_WORDS else 1.0
-        parts = [(stemmed, weight)] + [(p, weight * _PIECE_WEIGHT / len(pieces)) for p in pieces]
-        for feature, share in parts:
-            found = self._postings.get(feature)
-            if found is None:
-                mass += share * self._unknown
-            else:
-                agents, weights = found
-                total[agents] += share * weights
-                mass += share * float(weights.max())
-        return total, mass
+        `rows` are those of their words, and `sums` what these add up to for each text.
+        """
+        total = sums[:, :-2]
+        self._pairs.add(total, pairs, rows[:, -1].astype(np.intp))
+        return total / (sums[:, -2:-1] + np.float32(_DOUBT * self._unknown))
+
+    def _fill_word(self, word: str, stemmed: str, row: Scores) -> float:
+        """Add what a word tells of the agents to `row`; return how much it could tell."""
+        pieces = _pieces(word)
+        weight = word_weight(word)
+        share = weight * _PIECE_WEIGHT / len(pieces)
+        known = [(self._postings[stemmed], weight)] if stemmed in self._postings else []
+        known += [(self._postings[each], share) for each in pieces if each in self._postings]
+        mass = weight * (1 + _PIECE_WEIGHT) * self._unknown
+        for posting, counts in known:
+            row[posting.agents] += counts * posting.weights
+            mass += counts * (posting.most - self._unknown)
+        return mass
+
+
+def word_weight(word: str) -> float:
+    """Return what a word counts beside other words: a punctuation mark is none."""
+    if not word.isalnum():
+        return 0.0
+    return _STOP_WEIGHT if word in STOP_WORDS else 1.0
 
 
 def _features(texts: Iterable[str]) -> Iterator[str]:
@@ -89,27 +92,10 @@ def _pairs(tokens: Sequence[str]) -> Iterator[str]:
             yield f"{stem(first)} {stem(second)}"
 
 
-def _pieces(word: str) -> Iterator[str]:
+def _pieces(word: str) -> list[str]:
     edged = f"<{word}>"
-    for size in _PIECE_SIZES:
-        for start in range(len(edged) - size + 1):
-            yield f"#{edged[start : start + size]}"
-
-
-def _bm25(
-    counts: Sequence[Counter[str]],
-) -> tuple[dict[str, tuple[NDArray[np.intp], Scores]], float]:
-    lengths = np.array([counter.total() for counter in counts], np.float32)
-    norm = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()), 1.0)) if counts else lengths
-    holders: dict[str, list[int]] = {}
-    for agent, counter in enumerate(counts):
-        for feature in counter:
-            holders.setdefault(feature, []).append(agent)
-    postings = {}
-    for feature, agents in holders.items():
-        index = np.array(agents, np.intp)
-        tf = np.array([counts[agent][feature] for agent in agents], np.float32)
-        idf = float(np.log1p((len(counts) - len(agents) + 0.5) / (len(agents) + 0.5)))
-        postings[feature] = (index, (idf * tf * (_K1 + 1) / (tf + norm[index])).astype(np.float32))
-    unknown = float(np.log1p((len(counts) + 0.5) / 0.5)) if counts else 1.0
-    return postings, unknown
+    return [
+        f"#{edged[start : start + size]}"
+        for size in _PIECE_SIZES
+        for start in range(len(edged) - size + 1)
+    ]

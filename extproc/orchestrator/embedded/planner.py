@@ -46,27 +46,27 @@ class Planner:
         table: TokenTable,
     ) -> None:
         self._ids = [agent.id for agent in agents]
+        self._columns = {agent: column for column, agent in enumerate(self._ids)}
         self._catch_all = {agent.id for agent in agents if is_catch_all(agent)}
         self._max_agents = max_agents
         self._source = source
         self.scorer = Scorer(agents, vectorizer, table)
 
-    def plan(self, question: Question, turn: Turn, vectors: Vectors) -> Plan:
-        """Decide, given the turn of the question and the vectors of its texts."""
-        columns = [
-            column
-            for column, agent in enumerate(self._ids)
-            if question.allowed is None or agent in question.allowed
-        ]
-        if not columns:
+    def plan(self, question: Question, turn: Turn, vectors: Vectors | None = None) -> Plan:
+        """Decide, given the turn of the question and the vectorizer's rows of its texts.
+
+        None where the vectorizer is the table.
+        """
+        allowed = question.allowed
+        ids = self._ids if allowed is None else [each for each in self._ids if each in allowed]
+        if not ids:
             return Plan((), self._source)
-        ids = [self._ids[column] for column in columns]
-        scored = self.scorer.score(turn.texts, vectors)
-        units = scored.units[:, columns]
+        scored = self.scorer.score(turn.counted, vectors)
+        units, kinship = scored.units, self.scorer.index.kinship
+        if len(ids) < len(self._ids):
+            columns = [self._columns[agent] for agent in ids]
+            units, kinship = units[:, columns], kinship[np.ix_(columns, columns)]
         fits = calibration.fits(units, scored.off_topic[:, None])
-        kinship = self.scorer.index.kinship
-        if len(columns) < len(self._ids):
-            kinship = kinship[np.ix_(columns, columns)]
         evidence = Evidence(turn, units, fits, kinship, scored.closing, scored.continuation)
         previous = ids.index(question.previous) if question.previous in ids else None
         choice = choose(evidence, previous, self._max_agents)
@@ -76,9 +76,10 @@ class Planner:
         agents = tuple(ids[column] for column in choice.agents)
         return Plan(agents, self._source, choice.confidence, scores)
 
-    def explain(self, turn: Turn, vectors: Vectors) -> list[AgentMatch]:
+    def explain(self, turn: Turn, vectors: Vectors | None = None) -> list[AgentMatch]:
         """Return why each agent scores as it does, the best first, over the turn as a whole."""
-        ranking = self.scorer.score(turn.texts[:1], vectors[:1]).ranking
+        ranking = self.scorer.score(turn.counted, vectors).ranking
+        matches = self.scorer.index.matches(turn.texts[0])
         return [
             AgentMatch(
                 agent=self._ids[place],
@@ -86,7 +87,7 @@ class Planner:
                 dense=float(ranking.dense[0, place]),
                 lexical=float(ranking.lexical[0, place]),
                 related=float(ranking.related[0, place]),
-                words=tuple(self.scorer.index.matches(turn.texts[0], place)),
+                words=tuple(matches[place]),
             )
             for place in np.argsort(-ranking.fused[0]).tolist()
         ]

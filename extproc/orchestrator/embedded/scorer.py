@@ -22,7 +22,8 @@ from extproc.orchestrator.embedded.background import (
     load_background,
     off_topic_sentences,
 )
-from extproc.orchestrator.embedded.dense import TokenTable, Vectorizer, Vectors, unit
+from extproc.orchestrator.embedded.counts import WordCounts, count_words
+from extproc.orchestrator.embedded.dense import Nearest, TokenTable, Vectorizer, Vectors, unit
 from extproc.orchestrator.embedded.index import Index, Ranking, agent_phrases, agent_texts
 
 _COVERED: Final = 0.4
@@ -31,6 +32,9 @@ _COVERED: Final = 0.4
 _FOLDS: Final = 4
 _ENOUGH: Final = 60
 """So many examples left out tell enough: large catalogues are not fitted four times over."""
+
+_BATCH: Final = 64
+"""Texts that are ranked at once: a catalogue may have many thousand."""
 
 _RISE_OF_REQUESTS: Final = (0.28, 4.0)
 """From idle talk to a good request, where no examples tell: a factor, and the power of how near
@@ -75,16 +79,15 @@ class Scorer:
             return centred[[place[text] for text in wanted]]
 
         self.index = Index(agents, rows, table)
-        ranking = self.index.rank(idle, rows(idle))
-        apart = ranking.dense.max(axis=1) < _COVERED
-        tops = ranking.fused.max(axis=1)
+        apart = self.index.dense(rows(idle)).max(axis=1) < _COVERED
+        tops = _tops(self.index, idle, rows)
         self._zero = float(np.median(tops[apart]) if apart.any() else tops.min())
         rises = [score - self._zero for score in _left_out(agents, rows, table)]
         rise = float(np.median(rises)) if rises else self._expected_rise(agents, rows)
         self._rise = min(max(rise, _RISES[0]), _RISES[1])
-        self._off_topic = rows(idle)[apart]
-        self._closing = rows(load_background()[CLOSING])
-        self._continuation = rows(load_background()[CONTINUATION])
+        off_topic = rows(idle)[apart] if apart.any() else np.zeros_like(centred[:1])
+        closing, continuation = (rows(load_background()[each]) for each in (CLOSING, CONTINUATION))
+        self._talk = Nearest([off_topic, closing, continuation])
 
     def _expected_rise(self, agents: Sequence[AgentInfo], rows: _Rows) -> float:
         """Return the rise to expect by how near parts of descriptions are to their whole.
@@ -93,22 +96,24 @@ class Scorer:
         """
         phrases = [agent_phrases(agent) or agent_texts(agent)[:1] for agent in agents]
         nearness = [
-            float(self.index.rank(each, rows(each)).dense[:, column].mean())
+            float(self.index.dense(rows(each))[:, column].mean())
             for column, each in enumerate(phrases)
         ]
         factor, power = _RISE_OF_REQUESTS
         return factor * math.pow(max(sum(nearness) / len(nearness), 0.0), power)
 
-    def score(self, texts: Sequence[str], vectors: Vectors) -> Scored:
-        """Score texts, given the vectorizer's rows of them."""
-        centred = unit(vectors - self._centre)
-        ranking = self.index.rank(texts, centred)
+    def score(self, texts: WordCounts, vectors: Vectors | None = None) -> Scored:
+        """Score texts, given the vectorizer's rows of them; None where that is the table."""
+        reading = self.index.read(texts)
+        centred = unit((reading.vectors if vectors is None else vectors) - self._centre)
+        ranking = self.index.rank(reading, centred)
+        off_topic, closing, continuation = self._talk(centred).T
         return Scored(
             ranking=ranking,
             units=(ranking.fused - np.float32(self._zero)) / np.float32(self._rise),
-            off_topic=_nearest(centred, self._off_topic),
-            closing=_nearest(centred, self._closing),
-            continuation=_nearest(centred, self._continuation),
+            off_topic=off_topic,
+            closing=closing,
+            continuation=continuation,
         )
 
 
@@ -126,8 +131,15 @@ def _left_out(agents: Sequence[AgentInfo], rows: _Rows, table: TokenTable) -> It
         held = [text for agent in agents for text in _held(agent, fold)]
         if held and told < _ENOUGH:
             rest = [replace(agent, examples=_kept(agent, fold)) for agent in agents]
-            yield from Index(rest, rows, table).rank(held, rows(held)).fused.max(axis=1).tolist()
+            yield from _tops(Index(rest, rows, table), held, rows).tolist()
             told += len(held)
+
+
+def _tops(index: Index, texts: Sequence[str], rows: _Rows) -> NDArray[np.float32]:
+    """Return the best score of each text."""
+    batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+    ranked = (index.rank(index.read(count_words(some)), rows(some)) for some in batches)
+    return np.concatenate([ranking.fused.max(axis=1) for ranking in ranked])
 
 
 def _held(agent: AgentInfo, fold: int) -> tuple[str, ...]:
@@ -138,10 +150,3 @@ def _kept(agent: AgentInfo, fold: int) -> tuple[str, ...]:
     if len(agent.examples) == 1:
         return agent.examples
     return tuple(text for place, text in enumerate(agent.examples) if place % _FOLDS != fold)
-
-
-def _nearest(vectors: Vectors, prototypes: Vectors) -> NDArray[np.float32]:
-    nearness = np.zeros(len(vectors), np.float32)
-    if len(prototypes):
-        np.max(vectors @ prototypes.T, axis=1, out=nearness)
-    return nearness

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Container, Iterable, Iterator
+from itertools import filterfalse
 from typing import Final
 
-from extproc.orchestrator.embedded.text import MAX_WORD_CHARS
+from extproc.orchestrator.embedded.text import MAX_WORD_CHARS, words_and_marks
 
 _SHORTEST: Final = 5
 """Shorter words are too near to each other."""
@@ -33,6 +34,9 @@ class Spelling:
 
     def __call__(self, text: str) -> str:
         """Return `text` with its slips corrected."""
+        unknown = filterfalse(self._known.__contains__, words_and_marks(text)[0])
+        if text.isascii() and all(self._corrected(word) == word for word in unknown):
+            return text
         return _RUN.sub(lambda found: self._corrected(found[0]), text)
 
     def _correct(self, word: str) -> str:

@@ -41,8 +41,7 @@ class Embedded:
 
     def plan(self, question: Question) -> Plan:
         """Decide at once: only arithmetic, nothing is waited for."""
-        turn = self.read(question)
-        return self._planner.plan(question, turn, self._table(turn.texts))
+        return self._planner.plan(question, self.read(question))
 
     def read(self, question: Question) -> Turn:
         """Return the turn that is decided, slips in the agents' words corrected."""
@@ -50,5 +49,4 @@ class Embedded:
 
     def explain(self, question: Question) -> list[AgentMatch]:
         """Return what speaks for each agent, allowed or not, the best first."""
-        turn = self.read(question)
-        return self._planner.explain(turn, self._table(turn.texts))
+        return self._planner.explain(self.read(question))

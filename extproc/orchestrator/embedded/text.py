@@ -17,7 +17,17 @@ MAX_WORD_CHARS: Final = 64
 
 DATA: Final = Path(__file__).parent / "data"
 
-_WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
+_WORD = re.compile(r"[^\W_]+")
+_MARK = re.compile(r"[^\w\s]|_")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_SPACED: Final = bytes(
+    ord(char.lower()) if char.isalnum() else ord(" ") for char in map(chr, range(128))
+).ljust(256)
+"""The same for ASCII: what becomes of each byte where everything but words is a blank."""
+
+_NO_MARKS: Final = bytes(code for code in range(128) if re.match(r"[^\W_]|\s", chr(code)))
+"""The bytes that are no punctuation."""
+
 _INFLECTIONS: Final = (("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ings", ""), ("ing", ""),
                        ("ed", ""), ("es", "e"), ("ss", "ss"), ("us", "us"), ("s", ""))  # fmt: skip
 _DERIVATIONS: Final = ("ization", "ation", "ition", "ment", "ness", "ance", "ence", "able", "ible",
@@ -35,18 +45,37 @@ def clip(text: str) -> str:
     return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
 
 
-def words(text: str) -> list[str]:
-    """Return the words and punctuation marks of a clipped text, lower case, without accents."""
-    text = text.lower()
-    if not text.isascii():
-        decomposed = unicodedata.normalize("NFD", text)
-        text = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
-    return [word[:MAX_WORD_CHARS] for word in _WORD.findall(text)]
+def words_and_marks(text: str) -> tuple[list[str], str]:
+    """Return the words of a clipped text in their order, and its punctuation marks.
+
+    Both are in lower case and without accents. Words may be longer than `MAX_WORD_CHARS`.
+    """
+    if text.isascii():
+        # Several times as fast as the expressions.
+        raw = text.encode()
+        return raw.translate(_SPACED).decode().split(), raw.translate(None, _NO_MARKS).decode()
+    text = _without_accents(text.lower())
+    return _WORD.findall(text), "".join(_MARK.findall(text))
 
 
 def spoken_words(text: str) -> list[str]:
     """Return the words of a clipped text without its punctuation."""
-    return [word for word in words(text) if word[0].isalnum()]
+    return cut(words_and_marks(text)[0])
+
+
+def cut(words: list[str]) -> list[str]:
+    """Return words at a length that they may have."""
+    if max(map(len, words), default=0) <= MAX_WORD_CHARS:
+        return words
+    return [word[:MAX_WORD_CHARS] for word in words]
+
+
+def _without_accents(text: str) -> str:
+    text = unicodedata.normalize("NFD", text)
+    for char in set(_BEYOND_ASCII.findall(text)):
+        if unicodedata.category(char) == "Mn":
+            text = text.replace(char, "")
+    return text
 
 
 @functools.lru_cache(maxsize=8192)
@@ -70,8 +99,3 @@ def identifier_words(identifier: str) -> str:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-_]+", " ", identifier).lower()
     kept = [word for word in spaced.split() if word not in {"agent", "assistant", "bot", "service"}]
     return " ".join(kept) or spaced
-
-
-def content_words(text: str) -> int:
-    """Return how many words of a text carry meaning of their own."""
-    return sum(word not in STOP_WORDS for word in spoken_words(text))

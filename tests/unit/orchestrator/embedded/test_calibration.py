@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from extproc.orchestrator.embedded.calibration import (
@@ -33,13 +31,13 @@ def test_a_lead_makes_it_likelier_to_be_right() -> None:
 def test_what_speaks_for_a_task_of_its_own() -> None:
     part = OwnTask(lead=0.8, whole=0.6, marked=False, among=True, content_words=2, kinship=0.4)
     likely = own_task(part)
-    assert own_task(replace(part, lead=1.2)) > likely
-    assert own_task(replace(part, whole=0.9)) > likely
-    assert own_task(replace(part, marked=True)) > likely
-    assert own_task(replace(part, content_words=4)) > likely
-    assert own_task(replace(part, among=False)) < likely
-    assert own_task(replace(part, kinship=0.9)) < likely
-    assert own_task(replace(part, kinship=-0.5)) >= likely
+    assert own_task(part._replace(lead=1.2)) > likely
+    assert own_task(part._replace(whole=0.9)) > likely
+    assert own_task(part._replace(marked=True)) > likely
+    assert own_task(part._replace(content_words=4)) > likely
+    assert own_task(part._replace(among=False)) < likely
+    assert own_task(part._replace(kinship=0.9)) < likely
+    assert own_task(part._replace(kinship=-0.5)) >= likely
 
 
 def test_a_turn_leaves_for_a_better_agent_and_not_for_a_yes() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from extproc.orchestrator.embedded import calibration
 from extproc.orchestrator.embedded.choice import Choice, Evidence, choose
+from extproc.orchestrator.embedded.counts import count_words
 from extproc.orchestrator.embedded.turn import Task, Turn
 
 
@@ -18,8 +21,9 @@ def evidence(
 ) -> Evidence:
     """Units of the whole turn first, then of each clause."""
     rows = np.array(units, np.float32)
-    tasks = tuple(Task(row, marked, content_words=2) for row in range(1, len(units)))
-    turn = Turn(tuple("text" for _ in units), tasks, tasks, content_words=5)
+    tasks = tuple(Task(row, marked) for row in range(1, len(units)))
+    counted = replace(count_words(["text"]), content_words=[5, *[2 for _ in tasks]])
+    turn = Turn(tuple("text" for _ in units), tasks, tasks, counted)
     nothing = np.zeros((len(units), 1), np.float32)
     alike = np.full((rows.shape[1], rows.shape[1]), kinship, np.float32)
     return Evidence(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extproc.orchestrator.embedded.dense import TokenTable, unit
+from extproc.orchestrator.embedded.dense import Nearest, TokenTable, unit
 
 
 def test_vectors_have_length_one_or_zero(table: TokenTable) -> None:
@@ -28,10 +28,15 @@ def test_a_text_does_not_depend_on_its_neighbours(table: TokenTable) -> None:
     assert np.array_equal(table(["cheese", "will it rain"])[1], alone)
 
 
-def test_known_words_make_a_text_legible(table: TokenTable) -> None:
-    assert table.legible("will it rain tomorrow?") == 1
-    assert table.legible("какая погода") == 0
-    assert table.legible("") == 0
+def test_a_word_that_cannot_be_spelled_says_nothing(table: TokenTable) -> None:
+    assert not table.words(["\U0001f600"]).any()
+
+
+def test_of_each_group_the_nearest_counts() -> None:
+    groups = [np.array([[1, 0], [0, 1]], np.float32), np.array([[-1, 0]], np.float32)]
+    assert Nearest(groups)(np.array([[0.6, 0.8]], np.float32)).tolist() == [
+        [pytest.approx(0.8), pytest.approx(-0.6)]
+    ]
 
 
 def test_unit_keeps_rows_of_zeros() -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from extproc.orchestrator.api import AgentInfo
+from extproc.orchestrator.embedded.counts import count_words
 from extproc.orchestrator.embedded.dense import TokenTable
 from extproc.orchestrator.embedded.index import Index, agent_phrases, agent_texts
 
@@ -28,20 +30,30 @@ def index(travel: tuple[AgentInfo, ...], table: TokenTable) -> Index:
 
 def test_the_parts_of_a_score_agree(index: Index, table: TokenTable) -> None:
     texts = ["will it rain", "a room for two nights"]
-    ranking = index.rank(texts, table(texts))
+    ranking = index.rank(index.read(count_words(texts)), table(texts))
     assert ranking.fused.shape == (2, 3)
     assert ranking.fused.argmax(axis=1).tolist() == [0, 2]
 
 
 def test_another_language_is_left_to_shared_words(index: Index, table: TokenTable) -> None:
     text = ["погода hotel"]
-    ranking = index.rank(text, table(text))
+    ranking = index.rank(index.read(count_words(text)), table(text))
     assert ranking.fused[0].argmax() == ranking.lexical[0].argmax() == 2
 
 
 def test_matches_name_the_words_that_count(index: Index) -> None:
-    assert index.matches("the weather is nice", 0)[0] == "weather"
-    assert index.matches("xyzzy", 0) == []
+    assert index.matches("the weather is nice")[0][0] == "weather"
+    assert index.matches("xyzzy")[0] == []
+
+
+def test_what_is_read_are_the_tables_vectors(index: Index, table: TokenTable) -> None:
+    texts = ["will it rain, or not", "", "a room"]
+    assert np.allclose(index.read(count_words(texts)).vectors, table(texts), atol=1e-6)
+
+
+def test_known_words_make_a_text_legible(index: Index) -> None:
+    texts = ["will it rain tomorrow?", "какая погода", ""]
+    assert index.read(count_words(texts)).legible[:, 0].tolist() == [1, 0, 0]
 
 
 def test_an_agent_is_nearest_to_itself(index: Index) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from extproc.orchestrator.embedded.lexical import CACHED_WORDS, Lexical
+from extproc.orchestrator.embedded.bm25 import Scores
+from extproc.orchestrator.embedded.counts import count_words
+from extproc.orchestrator.embedded.lexical import Lexical, word_weight
 
 DOCUMENTS = [["weather forecasts for cities"], ["books flights", "cheap flight"], ["hotel rooms"]]
 
@@ -12,37 +15,45 @@ def lexical() -> Lexical:
     return Lexical(DOCUMENTS)
 
 
+def score(lexical: Lexical, *texts: str) -> Scores:
+    counted = count_words(texts)
+    rows = np.zeros((len(counted.words), lexical.width), np.float32)
+    lexical.fill(counted.words, rows)
+    return lexical.scores(counted.counts @ rows, rows, counted.pairs)
+
+
 @pytest.mark.parametrize(
     ("text", "agent"), [("forecast for a city", 0), ("booking a flight", 1), ("hotels", 2)]
 )
 def test_shared_stems_decide(lexical: Lexical, text: str, agent: int) -> None:
-    assert lexical(text).argmax() == agent
+    assert score(lexical, text).argmax() == agent
 
 
 def test_pieces_of_words_count(lexical: Lexical) -> None:
-    assert lexical("megahotel")[2] > lexical("megahotel")[1]
+    [scores] = score(lexical, "megahotel")
+    assert scores[2] > scores[1]
 
 
 def test_pairs_of_words_count() -> None:
     lexical = Lexical([["credit card"], ["card for credit"]])
-    scores = lexical("credit card")
+    [scores] = score(lexical, "credit card")
     assert scores[0] > scores[1]
 
 
+def test_texts_do_not_touch_each_other() -> None:
+    lexical = Lexical([["credit card"], ["card for credit"]])
+    together = score(lexical, "my credit", "card please")
+    alone = [score(lexical, text)[0].tolist() for text in ("my credit", "card please")]
+    assert together.tolist() == [pytest.approx(each) for each in alone]
+
+
 def test_a_stop_word_in_common_is_no_match(lexical: Lexical) -> None:
-    assert lexical("for").max() < 0.3 < lexical("weather").max()
+    assert score(lexical, "for").max() < 0.3 < score(lexical, "weather").max()
 
 
 def test_nothing_in_common_scores_nothing(lexical: Lexical) -> None:
-    assert lexical("").tolist() == [0, 0, 0]
-    assert lexical("zzz").tolist() == [0, 0, 0]
+    assert score(lexical, "", "zzz").tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
-def test_words_tell_what_they_add(lexical: Lexical) -> None:
-    assert lexical.words("cheap hotel")["hotel"].argmax() == 2
-
-
-def test_memory_is_bounded_whatever_words_come(lexical: Lexical) -> None:
-    for number in range(CACHED_WORDS + 50):
-        lexical(f"w{number}")
-    assert lexical._word.cache_info().currsize == CACHED_WORDS
+def test_marks_and_stop_words_weigh_less() -> None:
+    assert word_weight("?") == 0 < word_weight("the") < word_weight("hotel") == 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from extproc.orchestrator.api import AgentInfo
+from extproc.orchestrator.embedded.counts import count_words
 from extproc.orchestrator.embedded.dense import TokenTable, Vectors
 from extproc.orchestrator.embedded.scorer import Scorer, fitting_texts
 
@@ -14,17 +15,26 @@ def test_a_request_has_units_and_idle_talk_has_none(
     travel: tuple[AgentInfo, ...], table: TokenTable
 ) -> None:
     texts = ["what's the weather in Oslo", "who painted that picture"]
-    units = Scorer(travel, table, table).score(texts, table(texts)).units
+    units = Scorer(travel, table, table).score(count_words(texts)).units
     assert units[0].argmax() == 0
     assert units[0].max() > 1
     assert units[1].max() < 0.3
+
+
+def test_vectors_of_another_kind_are_taken_as_they_are(
+    travel: tuple[AgentInfo, ...], table: TokenTable
+) -> None:
+    texts = ["will it rain"]
+    scorer = Scorer(travel, table, table)
+    own, given = (scorer.score(count_words(texts), each) for each in (None, table(texts)))
+    assert np.allclose(own.units, given.units, atol=1e-5)
 
 
 def test_turns_between_tasks_are_recognised(
     travel: tuple[AgentInfo, ...], table: TokenTable
 ) -> None:
     texts = ["thank you, that's all", "yes, the second one"]
-    scored = Scorer(travel, table, table).score(texts, table(texts))
+    scored = Scorer(travel, table, table).score(count_words(texts))
     assert scored.closing[0] > scored.continuation[0]
     assert scored.continuation[1] > scored.closing[1]
 
@@ -35,7 +45,7 @@ def test_examples_set_the_scale(travel: tuple[AgentInfo, ...], table: TokenTable
     bare, fitted = (Scorer(agents, table, table) for agents in (travel, exemplified))
     text = ["umbrella weather"]
     assert not np.allclose(
-        bare.score(text, table(text)).units, fitted.score(text, table(text)).units
+        bare.score(count_words(text)).units, fitted.score(count_words(text)).units
     )
 
 
@@ -48,7 +58,7 @@ def test_a_request_for_one_of_many_duties_is_expected_to_score_lower(table: Toke
     )
     figures = []
     for scorer in (narrow, broad):
-        scored = scorer.score(text, table(text))
+        scored = scorer.score(count_words(text))
         figures.append(float(scored.units[0, 0] / scored.ranking.fused[0, 0]))
     assert figures[0] < figures[1]
 
@@ -56,7 +66,7 @@ def test_a_request_for_one_of_many_duties_is_expected_to_score_lower(table: Toke
 def test_agents_about_idle_talk_do_not_silence_each_other(table: TokenTable) -> None:
     agents = [AgentInfo("jokes", "Tells jokes.", ("tell me a joke", "make me laugh"))]
     text = ["tell me a joke"]
-    scored = Scorer(agents, table, table).score(text, table(text))
+    scored = Scorer(agents, table, table).score(count_words(text))
     assert scored.units[0, 0] > 1
     assert scored.off_topic[0] < 0.9
 

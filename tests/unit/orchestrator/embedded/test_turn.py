@@ -19,7 +19,9 @@ def test_the_last_user_message_is_the_turn(ask: Ask) -> None:
         {"role": "assistant", "content": "answer"},
         {"role": "user", "content": "again"},
     ]
-    assert read(ask, said).texts == ("again", "again")
+    turn = read(ask, said)
+    assert turn.texts == ("again",)
+    assert [task.row for task in turn.coarse] == [0]
 
 
 def test_a_conversation_without_a_user_says_nothing(ask: Ask) -> None:
@@ -40,11 +42,13 @@ def test_parts_replace_their_clause_in_the_fine_tasks(ask: Ask) -> None:
 
 
 def test_tasks_are_marked_where_the_words_say_so(ask: Ask) -> None:
-    marked = read(ask, "book a flight, then find a hotel").coarse
+    turn = read(ask, "book a flight, then find a hotel")
+    marked = turn.coarse
     unmarked = read(ask, "book a flight. find a hotel").coarse
     assert [task.marked for task in marked] == [True, True]
     assert [task.marked for task in unmarked] == [False, False]
-    assert [task.content_words for task in marked] == [2, 2]
+    assert [turn.counted.content_words[task.row] for task in marked] == [2, 2]
+    assert turn.content_words == 4
 
 
 def test_the_number_of_texts_is_bounded(ask: Ask) -> None:
