@@ -9,23 +9,28 @@ from extproc.supervisor.counts import FilterCounts, read
 from extproc.supervisor.metrics import forget
 
 WORKER = """
-import os
+import asyncio, os
 from extproc.plan import Decision, FilterOutcome, FilterRecord, Plan, Source
 from extproc.recording import Outcome, Record
 from extproc.telemetry.metrics import Metrics
 
-metrics = Metrics()
 passed = FilterRecord("guard", "input", FilterOutcome.PASSED, 250.0)
 denied = FilterRecord("guard", "input", FilterOutcome.DENIED, 500.0)
 plan = Plan(("a", "b"), Source.EMBEDDED)
-for outcome, decision, filters in (
-    (Outcome.ROUTED, Decision("main", plan, False, 1.0), (passed,)),
-    (Outcome.ERROR, Decision("main", plan, False, 1.0), (passed,)),
-    (Outcome.REJECTED, None, (denied,)),
-):
+
+async def work():
+    metrics = Metrics()
+    for outcome, decision, filters in (
+        (Outcome.ROUTED, Decision("main", plan, False, 1.0), (passed,)),
+        (Outcome.ERROR, Decision("main", plan, False, 1.0), (passed,)),
+        (Outcome.REJECTED, None, (denied,)),
+    ):
+        metrics.begin()
+        metrics.end(Record("r", "main", outcome, decision, filters))
     metrics.begin()
-    metrics.end(Record("r", "main", outcome, decision, filters))
-metrics.begin()
+    await asyncio.sleep(0.2)  # How many are in flight is told before.
+
+asyncio.run(work())
 print(os.getpid())
 """
 

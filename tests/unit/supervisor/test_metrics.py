@@ -16,16 +16,20 @@ STACK = StackFigures(
 )
 
 WORKER = """
-import os
+import asyncio, os
 from extproc.plan import Decision, Plan, Source
 from extproc.recording import Outcome, Record
 from extproc.telemetry.metrics import Metrics
 
-metrics = Metrics()
-metrics.begin()
-decision = Decision("main", Plan(("a",), Source.EMBEDDED), False, 1.0)
-metrics.end(Record("r", "main", Outcome.ROUTED, decision))
-metrics.begin()
+async def work():
+    metrics = Metrics()
+    metrics.begin()
+    decision = Decision("main", Plan(("a",), Source.EMBEDDED), False, 1.0)
+    metrics.end(Record("r", "main", Outcome.ROUTED, decision))
+    metrics.begin()
+    await asyncio.sleep(0.2)  # How many are in flight is told before.
+
+asyncio.run(work())
 print(os.getpid())
 """
 
