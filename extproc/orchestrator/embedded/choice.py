@@ -99,8 +99,8 @@ def _choose_anew(evidence: Evidence, left: int | None, max_agents: int) -> Choic
 def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[int, float]:
     """Return the agents that have a task of their own, each with how likely that is."""
     steps: dict[int, float] = {}
-    for agent, features in parts(evidence, tasks):
-        likely = calibration.own_task(features)
+    for agent, part in parts(evidence, tasks):
+        likely = calibration.own_task(part)
         if agent != left and likely >= _LIKELY:
             steps[agent] = max(likely, steps.get(agent, 0.0))
     return steps

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extproc.orchestrator.embedded.text import STOP_WORDS, clip, cut, words_and_marks
+from extproc.orchestrator.embedded.text import (
+    MAX_WORD_CHARS,
+    STOP_WORDS,
+    clip,
+    cut,
+    words_and_marks,
+)
 
 Counts = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -24,7 +30,7 @@ class Pairs:
 
     rows: Places
     columns: Places
-    count: NDArray[np.bool]
+    count: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,13 @@ def count_words(texts: Sequence[str]) -> WordCounts:
         marks += own_marks
         sizes.append(len(own_words))
         mark_sizes.append(len(own_marks))
-    said = cut(said)
     spoken = len(said)
     said += marks
-    column = {word: place for place, word in enumerate(dict.fromkeys(said))}
+    distinct = dict.fromkeys(said)
+    if max(map(len, distinct), default=0) > MAX_WORD_CHARS:
+        said = cut(said)
+        distinct = dict.fromkeys(said)
+    column = {word: place for place, word in enumerate(distinct)}
     columns = np.fromiter(map(column.__getitem__, said), np.intp, len(said))
     rows = np.array([*range(len(texts)), *range(len(texts))]).repeat(sizes + mark_sizes)
     counts = tally(rows, columns, (len(texts), len(column)))

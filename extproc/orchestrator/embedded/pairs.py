@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
 from extproc.orchestrator.embedded.bm25 import Posting, Scores
 from extproc.orchestrator.embedded.counts import Pairs, Places, tally
 from extproc.orchestrator.embedded.rows import Rows, WordRows
+
+CACHED_PAIRS: Final = 1024
+"""Pairs whose scores are remembered: of those that agents use, a turn has few."""
 
 T = TypeVar("T", int, Places)
 
@@ -28,7 +31,7 @@ class PairScores:
         keys = [self._key(self._numbers[first], self._numbers[second]) for first, second in pairs]
         # In order, as the pairs are; beyond the last one stands what no pair has.
         self._keys = np.array([*keys, self._key(len(stems) + 1, 0)], np.intp)
-        self._rows = WordRows(agents, self._fill)
+        self._rows = WordRows(agents, self._fill, CACHED_PAIRS)
 
     def number(self, stem: str) -> int:
         """Return the number of a stem: 0 for what stands in no pair."""

@@ -46,7 +46,6 @@ class Planner:
         table: TokenTable,
     ) -> None:
         self._ids = [agent.id for agent in agents]
-        self._columns = {agent: column for column, agent in enumerate(self._ids)}
         self._catch_all = {agent.id for agent in agents if is_catch_all(agent)}
         self._max_agents = max_agents
         self._source = source
@@ -57,14 +56,15 @@ class Planner:
 
         None where the vectorizer is the table.
         """
-        allowed = question.allowed
-        ids = self._ids if allowed is None else [each for each in self._ids if each in allowed]
+        ids, columns = self._ids, None
+        if question.allowed is not None:
+            columns = [at for at, agent in enumerate(ids) if agent in question.allowed]
+            ids = [ids[column] for column in columns]
         if not ids:
             return Plan((), self._source)
         scored = self.scorer.score(turn.counted, vectors)
         units, kinship = scored.units, self.scorer.index.kinship
-        if len(ids) < len(self._ids):
-            columns = [self._columns[agent] for agent in ids]
+        if columns is not None:
             units, kinship = units[:, columns], kinship[np.ix_(columns, columns)]
         fits = calibration.fits(units, scored.off_topic[:, None])
         evidence = Evidence(turn, units, fits, kinship, scored.closing, scored.continuation)

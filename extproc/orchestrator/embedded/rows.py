@@ -20,15 +20,18 @@ _BATCH: Final = 64
 
 
 class WordRows(Generic[K]):
-    """Remembers `width` figures of each word. May be asked by many threads at once.
+    """Remembers `width` figures of each word, of `limit` words or those asked for at once.
 
     `fill` writes the figures of words into rows of zeros. When there is no room for more words all
-    are forgotten: those that are common are soon known again.
+    are forgotten: those that are common are soon known again. May be asked by many threads at once.
     """
 
-    def __init__(self, width: int, fill: Callable[[Sequence[K], Rows], None]) -> None:
+    def __init__(
+        self, width: int, fill: Callable[[Sequence[K], Rows], None], limit: int = CACHED_WORDS
+    ) -> None:
         self._width = width
         self._fill: Callable[[Sequence[K], Rows], None] = fill
+        self._limit = limit
         self._learning = threading.Lock()
         self._known: tuple[dict[K, int], Rows] = {}, np.zeros((0, width), np.float32)
 
@@ -53,7 +56,7 @@ class WordRows(Generic[K]):
             if len(places) + len(missing) > len(rows):
                 # Others may still read the old ones.
                 places, missing = {}, list(dict.fromkeys(words))
-                rows = np.zeros((max(CACHED_WORDS, len(missing)), self._width), np.float32)
+                rows = np.zeros((max(self._limit, len(missing)), self._width), np.float32)
             for start in range(0, len(missing), _BATCH):
                 some = missing[start : start + _BATCH]
                 at = range(len(places), len(places) + len(some))

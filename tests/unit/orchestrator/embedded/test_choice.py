@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extproc.orchestrator.embedded import calibration
-from extproc.orchestrator.embedded.choice import Choice, Evidence, choose
+from extproc.orchestrator.embedded.choice import Choice, Evidence, choose, parts
 from extproc.orchestrator.embedded.counts import count_words
 from extproc.orchestrator.embedded.turn import Task, Turn
 
@@ -94,3 +97,32 @@ def test_a_farewell_needs_nobody() -> None:
 
 def test_the_only_agent_is_not_left() -> None:
     assert choose(evidence([[-1.0], [-1.0]]), 0, 3) == Choice((0,), 1.0)
+
+
+def test_parts_for_one_agent_are_no_tasks_apart() -> None:
+    said = evidence([[1.0, 0.5], [1.2, 0.3], [1.1, 0.2]])
+    assert list(parts(said, said.turn.coarse)) == []
+    assert list(parts(said, ())) == []
+
+
+@given(
+    st.lists(st.lists(st.floats(-1, 2, width=16), min_size=5, max_size=5), min_size=2, max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_parts_are_beside_the_best_agents_of_the_others(
+    units: list[list[float]], chance: random.Random
+) -> None:
+    said = evidence(units)
+    near = np.array([[chance.uniform(-1, 1) for _ in range(5)] for _ in range(5)], np.float32)
+    kinship = np.maximum(near, near.T)
+    np.fill_diagonal(kinship, 1)
+    said = replace(said, kinship=kinship)
+    wanted = [int(np.argmax(said.units[task.row])) for task in said.turn.coarse]
+    found = list(parts(said, said.turn.coarse))
+    assert [agent for agent, _ in found] == (wanted if len(set(wanted)) > 1 else [])
+    for task, (agent, part) in zip(said.turn.coarse, found, strict=False):
+        others = sorted(set(wanted) - {agent})
+        assert part.lead == said.units[task.row, agent] - said.units[task.row, others].max()
+        assert part.kinship == kinship[agent, others].max()
+        assert part.whole == said.units[0, agent]
+        assert part.content_words == 2

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.orchestrator.embedded import clauses
 from extproc.orchestrator.embedded.clauses import split
 
 
@@ -65,3 +68,26 @@ def test_every_clause_says_something(text: str) -> None:
     for clause in split(text):
         assert clause.text.strip()
         assert clause.parts
+
+
+WORDS = (
+    *("then", "Also", "and", "but", "before", "that", "first", "after", "in", "addition", "once"),
+    *("is", "done", "next", "week", "book", "hotel", ",", ".", "!", "\n", "\t", "é"),
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=30), st.sampled_from([" ", "", "  "]))
+def test_what_is_not_looked_for_is_not_there(words: list[str], between: str) -> None:
+    text = between.join(words)
+    assert clauses._may_fall_apart(text) or not clauses._APART.search(text)
+
+
+@given(st.text(alphabet=" \n\t\u00a0\u2028ab.", max_size=40))
+def test_blanks_are_alike_but_for_the_ends_of_lines(text: str) -> None:
+    even = re.sub(r"\s+", lambda blanks: "\n" if "\n" in blanks[0] else " ", text)
+    assert split(text) == split(even)
+
+
+def test_a_list_falls_into_few_parts() -> None:
+    (clause,) = split(", ".join(["fresh bread"] * 3000))
+    assert len(clause.parts) == 6

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.orchestrator.embedded.counts import count_words, tally
-from extproc.orchestrator.embedded.text import STOP_WORDS, spoken_words
+from extproc.orchestrator.embedded.text import MAX_WORD_CHARS, STOP_WORDS, clip, spoken_words
 
 TEXTS = st.lists(
     st.one_of(st.text(max_size=40), st.sampled_from(["a hotel, the hotel", "", "?", "to be"])),
@@ -64,3 +64,17 @@ def test_pairs_are_neighbours_of_one_text_of_which_one_means_something(texts: li
 def test_a_tally_counts_what_comes_together() -> None:
     counted = tally(np.array([0, 1, 1]), np.array([2, 0, 0]), (2, 3))
     assert counted.tolist() == [[0, 0, 1], [2, 0, 0]]
+
+
+def test_long_words_and_long_texts_are_cut() -> None:
+    long = "x" * 5000
+    counted = count_words(["a", f"{long} b"])
+    assert max(map(len, counted.words)) == MAX_WORD_CHARS
+    assert counted.counts.sum() == 1 + len(spoken_words(clip(f"{long} b")))
+
+
+def test_nothing_said_has_no_words() -> None:
+    counted = count_words([""])
+    assert counted.words == []
+    assert counted.counts.shape == (1, 0)
+    assert counted.content_words == [0]

@@ -42,3 +42,8 @@ def test_of_each_group_the_nearest_counts() -> None:
 def test_unit_keeps_rows_of_zeros() -> None:
     rows = unit(np.array([[3, 4], [0, 0]], np.float32))
     assert rows.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
+
+
+def test_many_texts_are_read_as_each_alone(table: TokenTable) -> None:
+    texts = [f"room {number} for a night" for number in range(100)]
+    assert np.allclose(table(texts), np.concatenate([table([text]) for text in texts]), atol=1e-6)

@@ -7,6 +7,7 @@ from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.embedded.counts import count_words
 from extproc.orchestrator.embedded.dense import TokenTable
 from extproc.orchestrator.embedded.index import Index, agent_phrases, agent_texts
+from extproc.orchestrator.embedded.rows import CACHED_WORDS
 
 AGENT = AgentInfo("home_agent", "Controls lights, heating and blinds at home.", ("lights on",))
 
@@ -58,3 +59,20 @@ def test_known_words_make_a_text_legible(index: Index) -> None:
 
 def test_an_agent_is_nearest_to_itself(index: Index) -> None:
     assert index.kinship.argmax(axis=1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("said", [["will it rain", "", "a cheap hotel, a hotel!"], ["?"], [""]])
+def test_texts_are_read_as_each_alone(index: Index, said: list[str]) -> None:
+    together = index.read(count_words(said))
+    for row, text in enumerate(said):
+        alone = index.read(count_words([text]))
+        assert together.lexical[row] == pytest.approx(alone.lexical[0], abs=1e-6)
+        assert together.related[row] == pytest.approx(alone.related[0], abs=1e-6)
+
+
+def test_memory_is_bounded_whatever_words_come(index: Index) -> None:
+    before = index.read(count_words(["a cheap hotel"])).lexical
+    for number in range(0, CACHED_WORDS + 200, 200):
+        index.read(count_words([" ".join(f"w{number + more}" for more in range(200))]))
+        assert len(index._rows) <= CACHED_WORDS
+    assert index.read(count_words(["a cheap hotel"])).lexical == pytest.approx(before)

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from extproc.orchestrator.embedded.bm25 import Scores
 from extproc.orchestrator.embedded.counts import count_words
 from extproc.orchestrator.embedded.lexical import Lexical, word_weight
+from extproc.orchestrator.embedded.text import STOP_WORDS, spoken_words
 
 DOCUMENTS = [["weather forecasts for cities"], ["books flights", "cheap flight"], ["hotel rooms"]]
+LEXICAL = Lexical(DOCUMENTS)
+WORDS = ("cheap", "flight", "hotel", "rooms", "for", "the", "zzz", "booking", "?", "cities")
+DOUBT = float(np.log1p((3 + 0.5) / 0.5)) / 2
+"""Half the weight of a word that none of three agents has."""
 
 
 @pytest.fixture
@@ -57,3 +67,26 @@ def test_nothing_in_common_scores_nothing(lexical: Lexical) -> None:
 
 def test_marks_and_stop_words_weigh_less() -> None:
     assert word_weight("?") == 0 < word_weight("the") < word_weight("hotel") == 1
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), max_size=12), min_size=1, max_size=4))
+def test_texts_score_as_their_words_and_pairs_do_one_by_one(said: list[list[str]]) -> None:
+    texts = [" ".join(words) for words in said]
+    for text, found in zip(texts, score(LEXICAL, *texts), strict=True):
+        words = spoken_words(text)
+        rows = [row_of(word) for word in words]
+        total, mass = sum(row[:-2] for row in rows), sum(row[-2] for row in rows)
+        for pair in pairwise(words):
+            if not STOP_WORDS.issuperset(pair):
+                # What both words tell together, less what each of them tells.
+                together = score(LEXICAL, " ".join(pair))[0].astype(float)
+                total += together * (sum(row_of(word)[-2] for word in pair) + DOUBT)
+                total -= sum(row_of(word)[:-2] for word in pair)
+        assert found == pytest.approx(np.array(total / (mass + DOUBT)) * np.ones(3), abs=1e-5)
+
+
+def row_of(word: str) -> NDArray[np.float64]:
+    rows = np.zeros((1, LEXICAL.width), np.float32)
+    LEXICAL.fill([word], rows)
+    row: NDArray[np.float64] = rows[0].astype(float)
+    return row

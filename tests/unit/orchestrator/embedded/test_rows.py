@@ -80,3 +80,10 @@ def test_rows_that_were_given_do_not_change(lengths: Lengths) -> None:
     given = rows(["a"])
     rows([f"w{number}" for number in range(CACHED_WORDS)])
     assert np.array_equal(given, [[1, 1]])
+
+
+def test_the_limit_may_be_lower(lengths: Lengths) -> None:
+    rows = WordRows(2, lengths, 10)
+    for number in range(100):
+        assert rows([f"{number}", "always"])[:, 0].tolist() == [len(str(number)), 6]
+        assert len(rows) <= 10

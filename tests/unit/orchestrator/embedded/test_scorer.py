@@ -82,3 +82,12 @@ def test_the_vectorizer_is_asked_once_for_all_texts(
 
     Scorer(travel, recording, table)
     assert asked == [fitting_texts(travel)]
+
+
+def test_catalogues_larger_than_a_batch_are_fitted(table: TokenTable) -> None:
+    agents = [
+        AgentInfo(f"a{number}", "Sells tickets.", (f"ticket {number}", f"seat {number}"))
+        for number in range(70)
+    ]
+    scored = Scorer(agents, table, table).score(count_words(["ticket 69 please"]))
+    assert scored.units[0].argmax() == 69

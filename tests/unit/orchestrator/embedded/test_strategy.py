@@ -158,6 +158,16 @@ def test_the_order_of_the_agents_does_not_matter(travel: tuple[AgentInfo, ...], 
         assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
 
 
+def test_what_was_decided_before_does_not_matter(travel: tuple[AgentInfo, ...], ask: Ask) -> None:
+    questions = [ask(case["messages"]) for case in cases_of(HERE / "cases.jsonl")[:60]]
+    forth, back = Embedded(travel, max_agents=3), Embedded(travel, max_agents=3)
+    plans = [forth.plan(question) for question in questions]
+    for question, plan in zip(questions[::-1], plans[::-1], strict=True):
+        other = back.plan(question)
+        assert other.agents == plan.agents
+        assert other.confidence == pytest.approx(plan.confidence, abs=1e-5)
+
+
 @pytest.mark.parametrize("examples", [0, 5])
 def test_small_catalogues(ask: Ask, examples: int) -> None:
     cases = cases_of(HERE / "cases.jsonl")

@@ -59,3 +59,9 @@ def test_the_number_of_texts_is_bounded(ask: Ask) -> None:
 def test_slips_are_corrected_before_anything(ask: Ask) -> None:
     turn = read_turn(ask("a fligth").conversation, lambda text: text.replace("gth", "ght"))
     assert turn.texts[0] == "a flight"
+
+
+def test_no_text_comes_twice(ask: Ask) -> None:
+    turn = read(ask, "Book a flight. Find a hotel. Book a flight.")
+    assert len(turn.texts) == len(set(turn.texts)) == 3
+    assert [task.row for task in turn.coarse] == [1, 2, 1]
