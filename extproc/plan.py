@@ -6,7 +6,6 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from heapq import nlargest
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
@@ -57,7 +56,8 @@ class Plan:
         """Return the plan with its best scores alone, for keeping: agents may be thousands."""
         if len(self.scores) <= scores:
             return self
-        return replace(self, scores=dict(nlargest(scores, self.scores.items(), key=itemgetter(1))))
+        best = sorted(self.scores.items(), key=itemgetter(1), reverse=True)
+        return replace(self, scores=dict(best[:scores]))
 
     def because(self, reason: str) -> Plan:
         """Return the plan with one more reason."""
