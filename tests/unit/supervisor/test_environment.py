@@ -24,7 +24,7 @@ def test_workers_count_where_they_are_told_to() -> None:
     assert of_workers(Path("/x/metrics"))["PROMETHEUS_MULTIPROC_DIR"] == "/x/metrics"
 
 
-@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "GRPC_EXPERIMENTS"])
+@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "GLIBC_TUNABLES", "GRPC_EXPERIMENTS"])
 def test_what_an_operator_has_set_stays(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name, raising=False)
     assert name in of_workers(Path())
