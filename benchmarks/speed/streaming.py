@@ -20,7 +20,7 @@ from benchmarks.speed.stacks import Stack
 from benchmarks.speed.statistics import turns
 
 _EVENTS: Final = 1000
-_MANY: Final = 100_000
+_MANY: Final = 300_000
 """Events of a stream whose rate is measured: what comes before the first one must not matter."""
 _PAUSE: Final = 1
 """Milliseconds between events of the stream during which Envoy is asked what it has sent."""
