@@ -121,8 +121,7 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
         load_assignment=load_assignment(PROCESSOR_CLUSTER, *topology.processor),
         health_checks=[
             core.HealthCheck(
-                # A worker that thousands of requests have come to at once answers after them.
-                timeout=_BUSY,
+                timeout=_patience(topology),
                 interval=_SECOND,
                 # Default 60 s: after a quiet spell a dead worker would be noticed that late.
                 no_traffic_interval=_SECOND,
@@ -142,6 +141,16 @@ def processor_cluster(topology: Topology) -> cluster_v3.Cluster:
             )
         },
     )
+
+
+def _patience(topology: Topology) -> timedelta:
+    """Return how long a worker may take to say that it is well.
+
+    One that thousands of requests have come to at once answers after them. But one that stands
+    still must be left out before Envoy asks again about the first request that it has had.
+    """
+    decided = min((each.message_timeout for each in topology.listeners), default=_BUSY)
+    return max(_SECOND, min(_BUSY, decided / 2))
 
 
 def _discovery(addresses: tuple[Address, ...]) -> cluster_v3.ClusterDiscoveryType:

@@ -88,8 +88,7 @@ def settings(max_request_bytes: int) -> dict[str, Any]:
                 "type": "GRPC",
                 "grpc": {"service": names.PROCESSOR_SERVICE},
                 "interval": "1s",
-                # A worker that thousands of requests have come to at once answers after them.
-                "timeout": "5s",
+                "timeout": "1s",
                 "unhealthyThreshold": 1,
                 "healthyThreshold": 1,
             },
