@@ -60,8 +60,8 @@ class Deadline:
         ):
             raise TimeoutError from error
 
-    def pass_by(self) -> None:
-        """End the wait."""
+    def expire(self) -> None:
+        """End the wait: the deadline has passed."""
         self._overdue = True
         self._task.cancel()
 
@@ -86,7 +86,7 @@ class _Watch:
         now = self.loop.time()
         for overdue in [each for each in self.running if each.until <= now]:
             self.running.discard(overdue)
-            overdue.pass_by()
+            overdue.expire()
         if self.running:
             self.look_at(max(min(each.until for each in self.running), now + _APART))
 
