@@ -147,6 +147,7 @@ def test_each_worker_is_an_endpoint_and_is_checked_each_second(make_topology: Ma
     assert cluster.load_assignment == load_assignment("processor", worker)
     (check,) = cluster.health_checks
     assert check.interval == check.no_traffic_interval == timedelta(seconds=1)
+    assert check.timeout is not None
     assert timedelta(seconds=1) <= check.timeout <= timedelta(seconds=5)
     assert check.grpc_health_check is not None
     service = "envoy.service.ext_proc.v3.ExternalProcessor"
