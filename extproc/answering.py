@@ -18,8 +18,8 @@ from extproc.filters.api import Phase
 from extproc.filters.chain import Chain, Setting
 from extproc.http import HeaderPairs, Headers, Metadata, Mutations
 from extproc.plan import Decision, FilterRecord
-from extproc.steps import step_headers
 from extproc.stream.events import ResponseHeaders
+from extproc.verdict import step_headers
 
 
 @dataclass(frozen=True, slots=True)

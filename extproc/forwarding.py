@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from extproc.http import HeaderPairs
 from extproc.names import HEADER_HOPS, HEADER_TRACEPARENT, PATH_MESSAGES
+from extproc.traceparent import trace_id
 
 CREDENTIALS: Final = ("authorization", "x-api-key")
 """Headers by which the clients of the APIs say who they are."""
@@ -95,6 +96,11 @@ class Trail(NamedTuple):
 
     traceparent: str
     loops: int
+
+    @property
+    def trace_id(self) -> str:
+        """The id of its trace, empty where it is none (W3C trace context)."""
+        return trace_id(self.traceparent) or ""
 
     def headers(self, traceparent: str | None = None) -> tuple[tuple[str, str], ...]:
         """Return its headers, for what runs under `traceparent` where it is given."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    # It is made of these.
+    from extproc.verdict import Verdict
 
 HeaderPairs = tuple[tuple[str, str], ...]
 """Names in lower case and their values, in order; a name may stand more than once."""
@@ -62,14 +66,21 @@ class HttpRequest(NamedTuple):
 class Mutations(NamedTuple):
     """What happens to a request that goes on.
 
-    `set_headers` overwrite. `body` None leaves the bytes alone. `reroute` asks Envoy to choose the
-    route again by the new headers.
+    `set_headers` overwrite, after those of the `verdict`, which is told in metadata too. `body`
+    None leaves the bytes alone. `reroute` asks Envoy to choose the route again by the new headers.
     """
 
     set_headers: HeaderPairs = ()
     remove_headers: tuple[str, ...] = ()
     body: bytes | None = None
     reroute: bool = False
+    verdict: Verdict | None = None
+
+    @property
+    def headers(self) -> HeaderPairs:
+        """All headers that it sets."""
+        told = self.verdict.headers if self.verdict is not None else ()
+        return (*told, *self.set_headers)
 
 
 NO_MUTATIONS: Final = Mutations()

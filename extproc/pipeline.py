@@ -8,43 +8,32 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final
 
 from extproc import names, traceparent
+from extproc.admission import admit, listener_of
 from extproc.answering import Answering, describe, describe_unfiltered
-from extproc.apis.api import CODECS, decode
+from extproc.apis.api import decode
 from extproc.apis.edits import encode
 from extproc.budget import Budget
 from extproc.capturing import capture
 from extproc.conversation import Conversation
-from extproc.errors import (
-    LoopDetected,
-    MethodNotAllowed,
-    NotFound,
-    Reject,
-    UnsupportedEncoding,
-    UnsupportedGateway,
-    to_reject,
-)
+from extproc.errors import Reject, UnsupportedGateway, to_reject
 from extproc.exchange import Exchange
 from extproc.filters.bodies import conversation_reader
 from extproc.forwarding import Trail, passed_loops
-from extproc.http import HttpRequest, Mutations, Scalar
+from extproc.http import NO_METADATA, HttpRequest, Metadata, Mutations
 from extproc.off_loop import off_loop
 from extproc.plan import LONGEST_WAIT, Decision, FilterRecord
 from extproc.recording import Outcome
 from extproc.request_span import NAME, of_plan, of_request
 from extproc.runtime import Listener, Runtime
 from extproc.spans import Span, current
-from extproc.steps import step_headers
 from extproc.stream.events import ResponseHeaders, Result, Unfinished
+from extproc.verdict import verdict_of
 
-_METHODS: Final = {names.PATH_MODELS: "GET", **dict.fromkeys(CODECS, "POST")}
-_NO_ENCODING: Final = frozenset({"", "identity"})
-_MAX_LOOPS: Final = 8
 _LONGEST_WAIT: Final = LONGEST_WAIT.total_seconds()
 
 
@@ -54,34 +43,37 @@ class Pipeline:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
-    def screen(self, request: HttpRequest) -> Reject | None:
-        """Refuse what the headers alone rule out, or return None."""
-        if (request.headers.get(names.HEADER_TARGET) or "").startswith(names.TAKEOVER):
+    def screen(self, request: HttpRequest) -> Listener | Reject | None:
+        """Look at the headers alone; return whose the request is, or the refusal.
+
+        None where that is not for now to say.
+        """
+        if self.takes_over(request):
             # It was admitted already, and has counted this loop.
             return None
         try:
-            self._admit(request)
+            return admit(self.runtime, request)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             # Where nothing is refused, it is only noted: with the decision that is yet to come.
             return None if self._observes(request) else to_reject(error)
-        return None
 
-    def readdressed(self, request: HttpRequest) -> Mutations | Reject | None:
-        """Return what makes a request that was meant for another agent one for its own.
-
-        None for requests that are yet to be decided.
-        """
+    def takes_over(self, request: HttpRequest) -> bool:
+        """Return whether a request that was meant for another agent is to be one for its own."""
         target = request.headers.get(names.HEADER_TARGET)
-        if target is None or not target.startswith(names.TAKEOVER):
-            return None
+        return target is not None and target.startswith(names.TAKEOVER)
+
+    async def readdress(self, request: HttpRequest) -> Mutations | Reject:
+        """Return what makes a request that takes over one for its agent: nothing is decided."""
+        target = request.headers.get(names.HEADER_TARGET) or ""
         model = self.runtime.models.get(target.removeprefix(names.TAKEOVER))
         if model is None:
             return Mutations()
+        body, limits = request.body, self.runtime.limits
         try:
-            document = decode(request.path, request.body, self.runtime.limits).document
+            conversation = await off_loop(len(body), decode, request.path, body, limits)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
-        return Mutations(body=document.replace("model", encode(model)).body)
+        return Mutations(body=conversation.document.replace("model", encode(model)).body)
 
     def span(self, request: HttpRequest, gateway: str | None) -> AbstractContextManager[Span]:
         """Return the span of a request: under the gateway's, which that names in the stream.
@@ -102,15 +94,16 @@ class Pipeline:
         request: HttpRequest,
         filters: list[FilterRecord] | None = None,
         span: str | None = None,
+        admitted: Listener | None = None,
     ) -> Result:
         """Decide a whole request; where earlier agents are to run first, say so.
 
         `filters` gets the records of filters as they end, also where this is cancelled. `span` is
-        the `traceparent` that all is done under.
+        the `traceparent` that all is done under, `admitted` what `screen` said.
         """
         exchange: Exchange | None = None
         try:
-            listener = self._admit(request)
+            listener = admitted or admit(self.runtime, request)
             if request.path == names.PATH_MODELS:
                 return Result(listener.models, observed=listener.observes)
             exchange = Exchange(
@@ -193,13 +186,13 @@ class Pipeline:
     def listener_name(self, request: HttpRequest) -> str:
         """Return which listener a request came to; empty where the gateway names none of ours."""
         try:
-            return self._listener(request).name
+            return listener_of(self.runtime, request).name
         except UnsupportedGateway:
             return ""
 
     def _observes(self, request: HttpRequest) -> bool:
         try:
-            return self._listener(request).observes
+            return listener_of(self.runtime, request).observes
         except UnsupportedGateway:
             return False
 
@@ -208,38 +201,6 @@ class Pipeline:
             if parent is not None and traceparent.trace_id(parent) is not None:
                 return parent
         return self.runtime.tracer.start()
-
-    def _admit(self, request: HttpRequest) -> Listener:
-        listener = self._listener(request)
-        path = request.path
-        allowed = _METHODS.get(path)
-        if allowed is None:
-            raise NotFound(f"no such path; this listener serves {', '.join(_METHODS)}")
-        if request.method != allowed:
-            raise MethodNotAllowed(request.method, allowed)
-        if passed_loops(request.headers.get(names.HEADER_HOPS)) >= _MAX_LOOPS:
-            raise LoopDetected("the request has passed through too many outer loops")
-        encodings = request.headers.get_all("content-encoding")
-        if encodings and not _NO_ENCODING.issuperset(_members(encodings)):
-            known = self.runtime.limits.decompress
-            others = f", or with one of {', '.join(known)} alone" if known else ""
-            raise UnsupportedEncoding(f"send the body without a content-encoding{others}")
-        return listener
-
-    def _listener(self, request: HttpRequest) -> Listener:
-        listeners = self.runtime.listeners
-        name = request.headers.get(names.HEADER_LISTENER)
-        if name is None and len(listeners) == 1:
-            return next(iter(listeners.values()))
-        listener = listeners.get(name or "")
-        if listener is None:
-            raise UnsupportedGateway(f"the gateway must set {names.HEADER_LISTENER} to a listener")
-        return listener
-
-
-def _members(values: Iterable[str]) -> Iterator[str]:
-    """Yield the members of a header that is a list, in lower case."""
-    return (member.strip() for member in ",".join(values).lower().split(","))
 
 
 async def _finish(
@@ -275,29 +236,24 @@ def _result(
     if exchange is None:
         return Result(answer)
     filters = tuple(exchange.filters)
-    metadata: dict[str, Scalar] = {
-        names.METADATA_TRACE_ID: traceparent.trace_id(exchange.trail.traceparent) or "",
-    }
-    if filters:
-        metadata[names.METADATA_FILTERS] = ",".join(
-            f"{each.filter}={each.label}" for each in filters
-        )
-    if decision is not None:
-        metadata |= {
-            names.METADATA_AGENT: decision.agent,
-            names.METADATA_PLAN: ",".join(decision.plan.agents),
-            names.METADATA_SOURCE: decision.plan.source.value,
-            names.METADATA_CACHED: decision.cached,
-            names.METADATA_DECISION_MS: round(decision.milliseconds, 3),
-            names.METADATA_CONFIDENCE: round(decision.plan.confidence, 4),
-        }
+    metadata = _of_filters(filters) if filters else NO_METADATA
+    if not isinstance(answer, Mutations):
+        metadata = {**metadata, names.METADATA_TRACE_ID: exchange.trail.trace_id}
+        if decision is not None:
+            metadata |= verdict_of(decision, exchange.trail).metadata
     return Result(answer, decision, filters, metadata, captured=exchange.captured)
+
+
+def _of_filters(filters: tuple[FilterRecord, ...]) -> Metadata:
+    return {names.METADATA_FILTERS: ",".join(f"{each.filter}={each.label}" for each in filters)}
 
 
 def _observed(result: Result) -> Result:
     """Return what only is noted: the headers of a decision that nothing follows from."""
-    verdict = result.answer.code if isinstance(result.answer, Reject) else Outcome.ROUTED.value
-    metadata = {**result.metadata, names.METADATA_OBSERVED: verdict}
+    answer = result.answer
+    verdict = answer.code if isinstance(answer, Reject) else Outcome.ROUTED.value
+    known = answer.verdict.metadata if isinstance(answer, Mutations) and answer.verdict else {}
+    metadata = {**result.metadata, **known, names.METADATA_OBSERVED: verdict}
     return replace(result, metadata=metadata, observed=True)
 
 
@@ -306,13 +262,4 @@ def _trail(request: HttpRequest, parent: str) -> Trail:
 
 
 def _mutations(decision: Decision, exchange: Exchange, body: bytes | None) -> Mutations:
-    last = len(decision.plan.agents) - 1
-    return Mutations(
-        set_headers=(
-            *step_headers(decision, last),
-            *exchange.trail.headers(),
-            *exchange.tags,
-        ),
-        body=body,
-        reroute=True,
-    )
+    return Mutations(exchange.tags, (), body, True, verdict_of(decision, exchange.trail))  # noqa: FBT003 - by position: each request has one

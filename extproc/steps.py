@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from extproc import names
 from extproc.apis.answers import UnreadableAnswer
 from extproc.apis.api import insert_answers, read_answer, step_body
 from extproc.apis.edits import AgentAnswer, encode
@@ -22,11 +21,12 @@ from extproc.filters.api import Phase
 from extproc.filters.bodies import conversation_reader
 from extproc.filters.chain import Chain
 from extproc.forwarding import forwarded
-from extproc.http import HeaderPairs, Headers
+from extproc.http import Headers
 from extproc.json_document import JsonObject
 from extproc.off_loop import off_loop
 from extproc.plan import STEP_GRACE, Decision, StepOutcome, StepRecord, longest_steps
 from extproc.spans import Attributes, Span, Tracer
+from extproc.verdict import step_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,16 @@ class StepRunner:
         Raises `StepFailed` for the first agent that fails, unless failed agents are skipped, and
         what filters raise.
         """
-        run = _Run(self, exchange, decision)
-        if self.parallel:
-            conversation = await run.at_once(conversation)
-        else:
-            conversation = await run.one_by_one(conversation)
-        conversation, exchange = await run.filtered(
-            len(decision.plan.agents) - 1, conversation, exchange
-        )
-        body = self.agents[decision.agent].addressed(conversation.document).body
+        earlier = len(decision.plan.agents) - 1
+        last = self.agents[decision.agent]
+        if earlier or last.input.links:
+            run = _Run(self, exchange, decision)
+            if self.parallel:
+                conversation = await run.at_once(conversation)
+            else:
+                conversation = await run.one_by_one(conversation)
+            conversation, exchange = await run.filtered(earlier, conversation, exchange)
+        body = last.addressed(conversation.document).body
         if len(body) > self.limits.max_request_bytes:
             raise RequestTooLarge("the request body is too large with the agent's model in it")
         return body, exchange
@@ -230,16 +231,3 @@ class _Run:
                 *exchange.tags,
             ),
         )
-
-
-def step_headers(decision: Decision, index: int) -> HeaderPairs:
-    """Return what the agent at `index` of the plan is told of the decision."""
-    plan = decision.plan
-    return (
-        (names.HEADER_AGENT, plan.agents[index]),
-        (names.HEADER_PLAN, ",".join(plan.agents)),
-        (names.HEADER_STEP, f"{index + 1}/{len(plan.agents)}"),
-        (names.HEADER_SOURCE, plan.source.value),
-        (names.HEADER_CONFIDENCE, f"{plan.confidence:.2f}"),
-        (names.HEADER_LISTENER, decision.listener),
-    )

@@ -10,12 +10,13 @@ from typing import Any, Final
 import grpc.aio
 
 from extproc import heap
-from extproc.errors import UnsupportedGateway
+from extproc.errors import Reject, UnsupportedGateway
 from extproc.names import HEADER_REQUEST_ID, HEADER_TRACEPARENT
 from extproc.pipeline import Pipeline
 from extproc.plan import FilterRecord
 from extproc.recording import Record, Recorder, outcome_of
 from extproc.request_span import close
+from extproc.runtime import Listener
 from extproc.server.answers import NOTHING, AnswerStream, pass_on, read
 from extproc.server.wire import MalformedMessage, encode
 from extproc.spans import Span
@@ -32,6 +33,7 @@ from extproc.stream.machine import ProtocolViolation, StreamMachine
 
 log = logging.getLogger(__name__)
 
+_GOES_ON: Final = Screened(None)
 _OF_ANSWERS: Final = BodyMode.FULL_DUPLEX_STREAMED
 """How the filter of answers sends them; in any other mode they only pass by."""
 
@@ -79,6 +81,7 @@ class _Stream:
         self._context = context
         limits = pipeline.runtime.limits
         self._machine = StreamMachine(limits.max_request_bytes)
+        self._admitted: Listener | None = None
         self._patience = limits.request_timeout.total_seconds()
 
     async def serve(self) -> bytes:
@@ -106,11 +109,14 @@ class _Stream:
     async def _perform(self, command: Command) -> Reply | Respond:
         """Do what the machine asks for until it has an answer for Envoy."""
         if isinstance(command, Screen):
-            reject = self._pipeline.screen(command.request)
-            if reject is not None:
+            screened = self._pipeline.screen(command.request)
+            if isinstance(screened, Reject):
                 self._recorder.begin()
-                self._record(command, Result(reject))
-            command = self._machine.receive(Screened(reject))
+                self._record(command, Result(screened))
+                command = self._machine.receive(Screened(screened))
+            else:
+                self._admitted = screened
+                command = self._machine.receive(_GOES_ON)
         if isinstance(command, Decide):
             command = await self._decide(command)
         if isinstance(command, Reply | Respond):
@@ -120,15 +126,17 @@ class _Stream:
     async def _decide(self, command: Decide) -> Command:
         if len(command.request.body) >= heap.LARGE:
             await heap.give_back()
-        readdressed = self._pipeline.readdressed(command.request)
-        if readdressed is not None:
-            return self._machine.receive(Decided(readdressed, {}))
+        if self._pipeline.takes_over(command.request):
+            readdressed = await self._pipeline.readdress(command.request)
+            return self._machine.receive(Decided(readdressed))
         result: Result | None = None
         filters: list[FilterRecord] = []
         self._recorder.begin()
         with self._pipeline.span(command.request, self._gateway_span()) as span:
             try:
-                result = await self._pipeline.run(command.request, filters, span.traceparent)
+                result = await self._pipeline.run(
+                    command.request, filters, span.traceparent, self._admitted
+                )
                 following = self._machine.receive(Decided(result.told, result.metadata))
                 if isinstance(following, Finish):
                     await self._context.write(encode(following))

@@ -6,6 +6,8 @@ The only module that touches generated code, and the only place an ImmediateResp
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from struct import Struct as Packing
 from types import MappingProxyType
 from typing import Final
 
@@ -15,13 +17,20 @@ from google.protobuf.struct_pb2 import Struct
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.apis.errors import error_body
 from extproc.errors import Reject
-from extproc.http import NO_MUTATIONS, Headers, Metadata, Mutations
+from extproc.forwarding import Trail
+from extproc.http import NO_METADATA, NO_MUTATIONS, HeaderPairs, Headers, Metadata, Mutations
 from extproc.names import (
     ATTRIBUTE_DETAILS,
+    HEADER_CONFIDENCE,
     HEADER_ERROR,
+    HEADER_TRACEPARENT,
+    METADATA_CONFIDENCE,
+    METADATA_DECISION_MS,
     METADATA_EXCHANGE,
     METADATA_NAMESPACE,
+    METADATA_TRACE_ID,
 )
+from extproc.server.templates import Template
 from extproc.stream.commands import Chunk, Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
@@ -33,11 +42,29 @@ from extproc.stream.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
+from extproc.verdict import Form, Verdict
 
 MAX_MESSAGE_OVERHEAD: Final = 2**20
 """Bytes a message may have beyond the body it carries: headers and framing."""
 
 _TRAILERS: Final = frozenset({Slot.REQUEST_TRAILERS, Slot.RESPONSE_TRAILERS})
+_TEMPLATES: Final = 4096
+"""Kept: as many as there are forms of verdicts."""
+
+_SAMPLE_HEADERS: Final = {
+    HEADER_CONFIDENCE: "\x01\x02\x03\x04",
+    HEADER_TRACEPARENT: "\x05" * 54 + "\x06",
+}
+_SAMPLE_METADATA: Final[Metadata] = {
+    METADATA_TRACE_ID: "\x07" * 31 + "\x08",
+    METADATA_DECISION_MS: 2.2e-300,
+    METADATA_CONFIDENCE: 3.3e-301,
+}
+"""In place of what differs, by requests, in the messages that tell one form of verdicts."""
+
+_double: Final = Packing("<d").pack
+
+_NOTHING_ELSE: Final = Mutations(reroute=True)[:-1]
 _OVERWRITE: Final = pb.OVERWRITE_IF_EXISTS_OR_ADD
 
 
@@ -136,33 +163,63 @@ def encode(command: Reply | Respond | Finish | Chunk) -> bytes:
 
 
 def _reply(command: Reply) -> bytes:
-    if command.mutations is NO_MUTATIONS and not command.metadata:
+    mutations, metadata = command.mutations, command.metadata
+    if mutations is NO_MUTATIONS and not metadata:
         return _UNCHANGED[command.slot]
-    response = pb.ProcessingResponse()
-    getattr(response, command.slot).SetInParent()
-    _mutate(response, command.slot, command.mutations)
-    _set_metadata(response.dynamic_metadata, command.metadata)
-    return response.SerializeToString()
+    verdict = mutations.verdict
+    if verdict is None:
+        return _serialized(command.slot, mutations, mutations.set_headers, metadata)
+    alone = mutations[:-1] == _NOTHING_ELSE and not metadata
+    return (_told(command.slot, verdict) if alone else None) or _serialized(
+        command.slot, mutations, mutations.headers, {**verdict.metadata, **metadata}
+    )
 
 
-def _unchanged(slot: Slot) -> bytes:
+def _serialized(
+    slot: Slot, mutations: Mutations, headers: HeaderPairs, metadata: Metadata
+) -> bytes:
     response = pb.ProcessingResponse()
     getattr(response, slot).SetInParent()
+    _mutate(response, slot, mutations, headers)
+    _set_metadata(response.dynamic_metadata, metadata)
     return response.SerializeToString()
 
 
-_UNCHANGED: Final[Mapping[Slot, bytes]] = MappingProxyType(
-    {slot: _unchanged(slot) for slot in Slot}
-)
+def _told(slot: Slot, verdict: Verdict) -> bytes | None:
+    """Return the message that tells a verdict and no more; None where it has unusual values."""
+    confidence, trail = verdict.confidence, verdict.trail
+    return _template(slot, verdict.form, trail.loops).fill(
+        b"%.2f" % confidence,
+        trail.traceparent.encode("latin-1"),
+        trail.trace_id.encode(),
+        _double(round(verdict.milliseconds, 3)),
+        _double(round(confidence, 4)),
+    )
 
 
-def _mutate(response: pb.ProcessingResponse, slot: Slot, mutations: Mutations) -> None:
+@lru_cache(_TEMPLATES)
+def _template(slot: Slot, form: Form, loops: int) -> Template:
+    verdict = Verdict(form, 0.0, 0.0, Trail("", loops))
+    headers = tuple((name, _SAMPLE_HEADERS.get(name, value)) for name, value in verdict.headers)
+    metadata: Metadata = {**verdict.metadata, **_SAMPLE_METADATA}
+    samples = (*_SAMPLE_HEADERS.values(), *_SAMPLE_METADATA.values())
+    return Template(
+        _serialized(slot, Mutations(reroute=True), headers, metadata),
+        [each.encode() if isinstance(each, str) else _double(each) for each in samples],
+    )
+
+
+def _mutate(
+    response: pb.ProcessingResponse, slot: Slot, mutations: Mutations, headers: HeaderPairs
+) -> None:
     if slot in _TRAILERS:
-        _set_headers(getattr(response, slot).header_mutation, mutations)
+        _set_headers(getattr(response, slot).header_mutation, headers, mutations.remove_headers)
         return
     common = getattr(response, slot).response
-    _set_headers(common.header_mutation, mutations)
-    common.clear_route_cache = mutations.reroute
+    if headers or mutations.remove_headers:
+        _set_headers(common.header_mutation, headers, mutations.remove_headers)
+    if mutations.reroute:
+        common.clear_route_cache = True
     if mutations.body is not None:
         common.body_mutation.body = mutations.body
         # Envoy answers 500 to a replaced body whose content-length is not replaced with it.
@@ -182,16 +239,21 @@ def _set_metadata(target: Struct, metadata: Metadata) -> None:
             fields[name].number_value = value
 
 
-def _set_headers(target: pb.HeaderMutation, mutations: Mutations) -> None:
-    for name, value in mutations.set_headers:
+def _set_headers(target: pb.HeaderMutation, headers: HeaderPairs, removed: tuple[str, ...]) -> None:
+    for name, value in headers:
         _set_header(target, name, value)
-    target.remove_headers.extend(mutations.remove_headers)
+    target.remove_headers.extend(removed)
 
 
 def _set_header(target: pb.HeaderMutation, name: str, value: str) -> None:
     header = target.set_headers.add(append_action=_OVERWRITE).header
     header.key = name
     header.raw_value = value.encode("latin-1")
+
+
+_UNCHANGED: Final[Mapping[Slot, bytes]] = MappingProxyType(
+    {slot: _serialized(slot, NO_MUTATIONS, (), NO_METADATA) for slot in Slot}
+)
 
 
 def _chunk(command: Chunk) -> bytes:

@@ -95,9 +95,10 @@ class Result:
     """What the pipeline came to: what Envoy is told, and what is behind it, to be recorded.
 
     `decision` is None where the request did not get that far. `filters` are those that were asked,
-    in order. `metadata` is for the access log and for the filters of the answer, who know the
-    request by the id `exchange`, empty where there are none. `captured` is what is to be kept of
-    its text. Of a request that is only `observed` nothing is enforced.
+    in order. `metadata`, beside that of a verdict in the answer, is for the access log and for the
+    filters of the answer, who know the request by the id `exchange`, empty where there are none.
+    `captured` is what is to be kept of its text. Of a request that is only `observed` nothing is
+    enforced.
     """
 
     answer: Mutations | Reject | Answer | Unfinished
@@ -115,7 +116,7 @@ class Result:
             return self.answer
         if isinstance(self.answer, Reject):
             return Mutations(set_headers=((HEADER_ERROR, self.answer.code),))
-        pairs = self.answer.set_headers if isinstance(self.answer, Mutations) else ()
+        pairs = self.answer.headers if isinstance(self.answer, Mutations) else ()
         return Mutations(set_headers=tuple(p for p in pairs if p[0].startswith(HEADER_PREFIX)))
 
 

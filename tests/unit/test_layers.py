@@ -42,6 +42,7 @@ LAYERS = (
             "extproc.traced",
             "extproc.logs",
             "extproc.traceparent",
+            "extproc.verdict",
         ),
     ),
     (("extproc.stream",), ("extproc.config",), ("extproc.apis",)),
@@ -54,6 +55,7 @@ LAYERS = (
     (("extproc.filters",),),
     (
         (
+            "extproc.admission",
             "extproc.answering",
             "extproc.deciding",
             "extproc.exchange",

@@ -21,7 +21,8 @@ from extproc.http import Headers, HttpRequest
 from extproc.origin import parse_origin
 from extproc.plan import Decision, Plan, Source, StepOutcome
 from extproc.spans import NoTracer
-from extproc.steps import StepAgent, StepRunner, step_headers
+from extproc.steps import StepAgent, StepRunner
+from extproc.verdict import step_headers
 
 CHAT = "/v1/chat/completions"
 BODY = b'{"stream": true, "x": 1.00, "messages": [{"role": "user", "content": "do all"}]}'

@@ -289,7 +289,7 @@ async def test_a_plan_that_is_given_up_is_recorded_with_its_decision(
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def run(request: HttpRequest, _filters: object, _span: str) -> Result:
+    async def run(request: HttpRequest, *_: object) -> Result:
         return dataclasses.replace(await decide(request), answer=Unfinished(5, finish))
 
     monkeypatch.setattr(pipeline, "run", run)

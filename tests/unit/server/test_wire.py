@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 from extproc._pb import SOURCE_SHA256
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.errors import Reject
+from extproc.forwarding import Trail
 from extproc.http import NO_MUTATIONS, Answer, Metadata, Mutations
+from extproc.plan import Source
 from extproc.server.wire import MalformedMessage, decode, encode, parse
 from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
@@ -35,6 +37,9 @@ from extproc.stream.events import (
     Result,
     Unfinished,
 )
+from extproc.verdict import Form, Verdict, form_of
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def envoy_class(name: str) -> Any:
@@ -221,6 +226,44 @@ def test_mutations_overwrite_reroute_and_carry_metadata() -> None:
     assert json_format.MessageToDict(response.dynamic_metadata) == {
         "outerloop": {"cached": False, "ms": 1.5, "trace_id": "t"}
     }
+
+
+@st.composite
+def forms(draw: st.DrawFn) -> Form:
+    listener = draw(st.sampled_from(("main", "100%b", "x" * 200)))
+    agents = draw(st.lists(st.sampled_from(("a", "b-2", "%d%%", "c" * 130)), min_size=1))
+    return form_of(listener, tuple(agents), draw(st.sampled_from(Source)), draw(st.booleans()))
+
+
+@st.composite
+def trails(draw: st.DrawFn) -> Trail:
+    more = draw(st.sampled_from(("", "-more")))
+    return Trail(f"00-{TRACE}-00f067aa0ba902b7-01{more}", draw(st.integers(1, 9)))
+
+
+VERDICTS = st.builds(Verdict, forms(), st.floats(0, 1), st.floats(0, 1e6), trails())
+
+
+@given(VERDICTS, st.sampled_from((Slot.REQUEST_HEADERS, Slot.REQUEST_BODY, Slot.REQUEST_TRAILERS)))
+def test_a_verdict_is_told_as_headers_and_metadata_would_be(verdict: Verdict, slot: Slot) -> None:
+    told = encode(Reply(slot, Mutations(reroute=True, verdict=verdict)))
+    plain = Mutations(set_headers=verdict.headers, reroute=True)
+    expected = encode(Reply(slot, plain, verdict.metadata))
+    assert pb.ProcessingResponse.FromString(told) == pb.ProcessingResponse.FromString(expected)
+
+
+def test_a_verdict_with_more_beside_it() -> None:
+    form = form_of("main", ("a",), Source.RULE, False)
+    verdict = Verdict(form, 1.0, 1.5, Trail(f"00-{TRACE}-00f067aa0ba902b7-01", 1))
+    mutations = Mutations((("x-tag", "1"),), body=b"{}", reroute=True, verdict=verdict)
+    message = encode(Reply(Slot.REQUEST_BODY, mutations, {"filters": "f=tagged"}))
+    response = pb.ProcessingResponse.FromString(message)
+    common = response.request_body.response
+    names = [option.header.key for option in common.header_mutation.set_headers]
+    assert names[-2:] == ["x-tag", "content-length"]
+    assert common.body_mutation.body == b"{}"
+    told = response.dynamic_metadata.fields["outerloop"].struct_value.fields
+    assert (told["agent"].string_value, told["filters"].string_value) == ("a", "f=tagged")
 
 
 def test_a_new_body_brings_its_length() -> None:
