@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined] # public, but not in the stubs
 from typing import Final
 
-from extproc.json_document import Place
+from extproc.json_scan import Place
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of the document."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from extproc.apis.sse import Event, EventSplitter
-from extproc.json_document import MAX_DEPTH, JsonError, JsonObject, JsonValue, parse
+from extproc.json_document import JsonObject, parse
+from extproc.json_scan import MAX_DEPTH, JsonError, JsonValue
 
 DONE: Final = JsonObject(b"[DONE]", {})
 """Stands for the data with which OpenAI's chat streams end; it is no JSON."""

@@ -12,7 +12,8 @@ from extproc.apis.answers import stream, whole
 from extproc.apis.edits import AgentAnswer, Position
 from extproc.conversation import Api, Conversation, Message
 from extproc.errors import InvalidRequest
-from extproc.json_document import JsonError, JsonObject, parse
+from extproc.json_document import JsonObject, parse
+from extproc.json_scan import JsonError
 
 
 class Codec(Protocol):

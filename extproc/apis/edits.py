@@ -35,7 +35,7 @@ def add_text(
     A member that is neither, or not there, becomes the text; so does one that is replaced.
     """
     if position != "replace" and document.is_array(name):
-        end = sum(1 for _ in document.elements(name)) if position == "append" else 0
+        end = sum(1 for _ in document.values(name)) if position == "append" else 0
         return document.insert(name, end, [encode({"type": "text", "text": text})])
     old = document.get(name)
     if position == "replace" or not isinstance(old, str):

@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 from extproc.conversation import Message
 from extproc.errors import InvalidRequest
-from extproc.json_document import JsonObject, JsonValue
+from extproc.json_document import JsonObject
+from extproc.json_scan import JsonValue
 
 Entry: TypeAlias = Mapping[str, JsonValue]
 
@@ -33,10 +34,10 @@ def read_entries(
             place and quotes nothing.
     """
     if not document.is_array(name):
-        missing = name not in document.places
+        missing = name not in document
         raise InvalidRequest(f"{name} is missing" if missing else f"{name} must be a list")
     messages: list[Message] = []
-    for index, (_, entry) in enumerate(document.elements(name)):
+    for index, entry in enumerate(document.values(name)):
         if index == limit:
             raise InvalidRequest(f"{name} has more than {limit} entries")
         if not isinstance(entry, dict):

@@ -17,7 +17,8 @@ from extproc.apis.edits import (
 )
 from extproc.apis.entries import Entry, read_entries, role_of, text_of
 from extproc.conversation import Message
-from extproc.json_document import MAX_DEPTH, JsonObject, JsonValue, parse
+from extproc.json_document import JsonObject, parse
+from extproc.json_scan import MAX_DEPTH, JsonValue
 
 _TOOL_ROLES: Final = frozenset({"tool", "function"})
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})

@@ -18,7 +18,8 @@ from extproc.apis.edits import (
 from extproc.apis.entries import Entry, Misshapen, read_entries, role_of, text_of
 from extproc.conversation import Message
 from extproc.errors import InvalidRequest
-from extproc.json_document import JsonObject, JsonValue
+from extproc.json_document import JsonObject
+from extproc.json_scan import JsonValue
 
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _ENDED: Final = (None, "completed", "incomplete")
@@ -63,7 +64,7 @@ def instruct(document: JsonObject, text: str, position: Position = "append") -> 
     the one message, as it must not be empty.
     """
     if position == "replace" and document.is_array("input"):
-        said = [_instructs(item) for _, item in document.elements("input")]
+        said = [_instructs(item) for item in document.values("input")]
         if all(said):
             message = encode([{"role": "system", "content": text}])
             return document.remove("instructions").replace("input", message)
@@ -86,7 +87,7 @@ def whole_text(answer: JsonObject) -> str:
         return text
     return "".join(
         answers.text_of(item.get("content"))
-        for item in (answers.members(item) for _, item in answer.elements("output"))
+        for item in map(answers.members, answer.values("output"))
         if item.get("type") == "message"
     )
 

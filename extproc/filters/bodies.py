@@ -12,7 +12,8 @@ from extproc.conversation import Api, Conversation
 from extproc.errors import InvalidRequest
 from extproc.filters.api import FilterError
 from extproc.filters.chain import Accept
-from extproc.json_document import MAX_DEPTH, JsonError, parse
+from extproc.json_document import parse
+from extproc.json_scan import MAX_DEPTH, JsonError
 
 _LINE: Final = re.compile(rb"(?::|(?:data|event|id|retry)(?::|$))")
 

@@ -30,6 +30,7 @@ LAYERS = (
             "extproc.errors",
             "extproc.http",
             "extproc.json_document",
+            "extproc.json_scan",
             "extproc.json_strings",
             "extproc.conversation",
             "extproc.plan",

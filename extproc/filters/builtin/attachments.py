@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from extproc.conversation import Api, Conversation
-from extproc.json_document import JsonValue
+from extproc.json_scan import JsonValue
 
 Kind = Literal["image", "audio", "file"]
 
@@ -38,7 +38,7 @@ def attachments(conversation: Conversation) -> Iterator[Kind]:
     document = conversation.document
     name = "input" if conversation.api is Api.RESPONSES else "messages"
     if document.is_array(name):
-        for _, entry in document.elements(name):
+        for entry in document.values(name):
             yield from _within(entry)
     prompt = document.get("prompt")
     variables = prompt.get("variables") if isinstance(prompt, dict) else None

@@ -10,7 +10,7 @@ from extproc.config.model.root import Limits as RequestLimits
 from extproc.conversation import Conversation
 from extproc.errors import InvalidRequest
 from extproc.filters.api import FilterError, Subject, Verdict
-from extproc.json_document import MAX_DEPTH
+from extproc.json_scan import MAX_DEPTH
 from extproc.off_loop import off_loop
 
 _ROOMY: Final = RequestLimits(max_json_depth=MAX_DEPTH, max_conversation_messages=1_000_000)

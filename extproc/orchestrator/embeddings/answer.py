@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extproc.errors import OrchestratorFailed
-from extproc.json_document import JsonValue
+from extproc.json_scan import JsonValue
 from extproc.orchestrator.embedded import Vectors
 
 _LARGEST: Final = 1e9

@@ -12,7 +12,7 @@ from typing import Final
 import yaml
 
 from extproc.errors import OrchestratorFailed
-from extproc.json_document import JsonValue
+from extproc.json_scan import JsonValue
 
 _REASONING_BEGINS: Final = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _REASONING_ENDS: Final = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)

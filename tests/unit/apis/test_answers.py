@@ -11,7 +11,7 @@ from extproc.apis.answers import (
     text_of,
     whole,
 )
-from extproc.json_document import JsonValue
+from extproc.json_scan import JsonValue
 
 
 @pytest.mark.parametrize("body", [b'{"a":1}', b'\xef\xbb\xbf \r\n\t{"a":1}\n'])

@@ -8,7 +8,8 @@ import pytest
 from extproc.apis.entries import Misshapen, read_entries, role_of, text_of
 from extproc.conversation import Message
 from extproc.errors import InvalidRequest
-from extproc.json_document import JsonObject, JsonValue, parse
+from extproc.json_document import JsonObject, parse
+from extproc.json_scan import JsonValue
 
 
 def document(**members: object) -> JsonObject:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from extproc.apis.sse import Event
 from extproc.filters.builtin.personal.running import RunningText
-from extproc.json_document import Place
+from extproc.json_scan import Place
 from extproc.json_strings import replace_strings
 
 _LINE: Final = re.compile(rb"([^\r\n]*)(\r\n|\n|\r|\Z)")
