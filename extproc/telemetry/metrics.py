@@ -7,6 +7,10 @@ worker that made them. Labels take values from the configuration alone.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
+from collections import Counter as Counted
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -26,7 +30,21 @@ _REQUESTS: Final = Counter(
     "Requests by agent, by who decided, and by how our part of them ended",
     ("listener", "agent", "source", "outcome"),
 )
-_DECISION: Final = Histogram(
+
+
+class _Histogram(Histogram):
+    """A histogram that takes many figures at once."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Observe each of them: of the sum and of each bucket one change is made."""
+        # What `observe` does for one; the library has nothing for several.
+        self._sum.inc(sum(amounts))
+        buckets = [bisect_left(self._upper_bounds, amount) for amount in amounts]
+        for bucket in set(buckets):
+            self._buckets[bucket].inc(buckets.count(bucket))
+
+
+_DECISION: Final = _Histogram(
     "outerloop_decision_seconds",
     "Time from a whole request to its plan, by who decided",
     ("strategy",),
@@ -55,14 +73,16 @@ _INFLIGHT: Final = Gauge(
 class Metrics:
     """Counts records, on an event loop.
 
-    How many are in flight is told when there are none, and else each 0.1 s: it changes twice with
-    each request, and each time it is told costs what counting the request costs.
+    What happens with each request is told when none is in flight, and else each 0.1 s: to tell a
+    figure costs a lock and a write, whether it is of one request or of many.
     """
 
     def __init__(self) -> None:
         self._running = 0
         self._told = 0
         self._telling = False
+        self._ended: Counted[tuple[str, str, str, str]] = Counted()
+        self._decided: defaultdict[str, list[float]] = defaultdict(list)
 
     def begin(self) -> None:
         """One more request is being decided."""
@@ -84,22 +104,30 @@ class Metrics:
         if self._running != self._told:
             self._told = self._running
             _INFLIGHT.set(self._told)
+        for labels, count in self._ended.items():
+            _requests(*labels).inc(count)
+        for source, seconds in self._decided.items():
+            _decision(source).observe_all(seconds)
+        self._ended.clear()
+        self._decided.clear()
 
     def end(self, record: Record) -> None:
         """It is decided."""
         self._running -= 1
-        if not self._running:
-            self._tell()
         decision = record.decision
-        agent = decision.agent if decision is not None else ""
-        source = decision.plan.source.value if decision is not None else ""
-        _requests(record.listener, agent, source, record.outcome.value).inc()
-        for each in record.filters:
-            _observe_filter(each)
-        if decision is not None:
-            _decision(source).observe(decision.milliseconds / 1000)
+        outcome = record.outcome.value
+        if decision is None:
+            self._ended[record.listener, "", "", outcome] += 1
+        else:
+            source = decision.plan.source.value
+            self._ended[record.listener, decision.agent, source, outcome] += 1
+            self._decided[source].append(decision.milliseconds / 1000)
             for step in decision.steps:
                 _observe_step(step)
+        for each in record.filters:
+            _observe_filter(each)
+        if not self._running:
+            self._tell()
 
     def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:  # noqa: ARG002 - the Protocol's
         """Count the filters of an answer."""
@@ -122,7 +150,7 @@ def _requests(listener: str, agent: str, source: str, outcome: str) -> Counter:
 
 
 @cache
-def _decision(strategy: str) -> Histogram:
+def _decision(strategy: str) -> _Histogram:
     return _DECISION.labels(strategy)
 
 
