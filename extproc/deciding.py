@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from extproc.availability import Availability
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 _WINDOW: Final = 16
 """Messages of user and assistant that a decision may depend on."""
+_EXPLICIT: Final = 4096
+"""Plans kept: as many as there are agents."""
+
 _SPOKEN: Final = frozenset({"user", "assistant"})
 
 
@@ -78,8 +82,7 @@ class Decider:
             return Plan(rule.agents, Source.RULE, reason=f"rule {number} names it"), False
         allowed = rule.allow if rule is not None else self.agents
         if conversation.model in allowed:
-            plan = Plan((conversation.model,), Source.EXPLICIT, reason="`model` names the agent")
-            return plan, False
+            return _explicit(conversation.model), False
         if len(allowed) == 1:
             why = f"rule {number} allows no other" if rule is not None else "there is no other"
             return Plan(allowed, Source.SINGLE, reason=why), False
@@ -164,6 +167,11 @@ class Decider:
 
     def _default(self, allowed: tuple[str, ...]) -> str:
         return self.default if self.default in allowed else allowed[0]
+
+
+@lru_cache(_EXPLICIT)
+def _explicit(agent: str) -> Plan:
+    return Plan((agent,), Source.EXPLICIT, reason="`model` names the agent")
 
 
 def _remembered(plan: Plan, before: Session | None) -> Session:

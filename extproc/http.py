@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,23 +21,31 @@ Metadata = Mapping[str, Scalar]
 NO_METADATA: Final[Metadata] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
 class Headers:
     """Request headers in the order they came. Names are lower case and may repeat.
 
-    Values are text in latin-1, which keeps every byte (RFC 9110, section 5.5).
+    Values are text in latin-1, which keeps every byte (RFC 9110, section 5.5). Immutable.
     """
 
-    pairs: HeaderPairs = ()
-    _first: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    __slots__ = ("_first", "get", "pairs")
 
-    def __post_init__(self) -> None:
+    get: Callable[[str], str | None]
+    """Return the first value of a name, or None."""
+
+    def __init__(self, pairs: HeaderPairs = ()) -> None:
+        self.pairs = pairs
         # Some ten of them are asked for in each request.
-        object.__setattr__(self, "_first", dict(reversed(self.pairs)))
+        self._first = dict(reversed(pairs))
+        self.get = self._first.get
 
-    def get(self, name: str) -> str | None:
-        """Return the first value of `name`, or None."""
-        return self._first.get(name)
+    def __repr__(self) -> str:
+        return f"Headers(pairs={self.pairs!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.pairs == other.pairs
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return every value of `name`, in order."""

@@ -23,9 +23,9 @@ response. An event that is not in the table raises `ProtocolViolation` and chang
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from extproc.errors import OuterloopError, Reject, RequestTooLarge, UnsupportedGateway
 from extproc.http import NO_METADATA, Answer, Headers, HttpRequest, Metadata, Mutations
@@ -64,19 +64,6 @@ class ProtocolViolation(Exception):
     """Envoy sent what cannot come now; the stream must be aborted, which fails closed."""
 
 
-TRANSITIONS: Final[Mapping[State, frozenset[type[Event]]]] = MappingProxyType(
-    {
-        State.START: frozenset({RequestHeaders, ResponseHeaders}),
-        State.SCREENING: frozenset({Screened}),
-        State.BODY: frozenset({RequestBody, RequestTrailers, ResponseHeaders}),
-        State.DECIDING: frozenset({Decided}),
-        State.FINISHING: frozenset({Decided}),
-        State.RESPONSE: frozenset({ResponseHeaders, ResponseBody, ResponseTrailers}),
-        State.DONE: frozenset(),
-    }
-)
-"""The events each state accepts."""
-
 _RESPONSE_SLOTS: Final[Mapping[type[Event], Slot]] = MappingProxyType(
     {
         ResponseHeaders: Slot.RESPONSE_HEADERS,
@@ -84,6 +71,9 @@ _RESPONSE_SLOTS: Final[Mapping[type[Event], Slot]] = MappingProxyType(
         ResponseTrailers: Slot.RESPONSE_TRAILERS,
     }
 )
+
+
+_Take = Callable[["StreamMachine", Any], Command]
 
 
 class StreamMachine:
@@ -110,28 +100,13 @@ class StreamMachine:
 
         Raises `ProtocolViolation` for an event that is not in the table.
         """
-        if type(event) not in TRANSITIONS[self.state]:
+        take = self.TRANSITIONS[self.state].get(type(event))
+        if take is None:
             raise ProtocolViolation(f"{type(event).__name__} in state {self.state.value}")
         try:
-            return self._take(event)
+            return take(self, event)
         except OuterloopError as error:
             return self._finish(error.reject())
-
-    def _take(self, event: Event) -> Command:
-        match event:
-            case RequestBody(body):
-                return self._request_body(body)
-            case Decided(outcome, metadata):
-                return self._decided(outcome, metadata)
-            case RequestHeaders():
-                return self._request_headers(event)
-            case Screened(reject):
-                return self._screened(reject)
-            case RequestTrailers():
-                return self._decide(Slot.REQUEST_TRAILERS, b"")
-            case _:
-                self.state = State.RESPONSE
-                return Reply(_RESPONSE_SLOTS[type(event)])
 
     def _request_headers(self, event: RequestHeaders) -> Command:
         get = event.headers.get
@@ -146,16 +121,19 @@ class StreamMachine:
         self.state = State.SCREENING
         return Screen(self._request)
 
-    def _screened(self, reject: Reject | None) -> Command:
-        if reject is not None:
-            return self._finish(reject)
+    def _screened(self, event: Screened) -> Command:
+        if event.reject is not None:
+            return self._finish(event.reject)
         self.state = State.BODY
         return Reply(Slot.REQUEST_HEADERS)
 
-    def _request_body(self, body: bytes) -> Command:
-        if len(body) > self._max_request_bytes:
+    def _request_body(self, event: RequestBody) -> Command:
+        if len(event.body) > self._max_request_bytes:
             raise RequestTooLarge(f"the body is over {self._max_request_bytes} bytes")
-        return self._decide(Slot.REQUEST_BODY, body)
+        return self._decide(Slot.REQUEST_BODY, event.body)
+
+    def _request_trailers(self, _event: RequestTrailers) -> Command:
+        return self._decide(Slot.REQUEST_TRAILERS, b"")
 
     def _decide(self, slot: Slot, body: bytes) -> Command:
         self._slot = slot
@@ -163,11 +141,10 @@ class StreamMachine:
         headers = self._request
         return Decide(HttpRequest(headers.method, headers.target, headers.headers, body))
 
-    def _decided(
-        self, outcome: Mutations | Reject | Answer | Unfinished, metadata: Metadata
-    ) -> Command:
+    def _decided(self, event: Decided) -> Command:
+        outcome = event.outcome
         if not isinstance(outcome, Unfinished):
-            return self._finish(outcome, metadata)
+            return self._finish(outcome, event.metadata)
         if self.state is State.FINISHING:
             raise ProtocolViolation("Envoy's timeout can be extended only once")
         self.state = State.FINISHING
@@ -180,3 +157,28 @@ class StreamMachine:
         if isinstance(outcome, Mutations):
             return Reply(self._slot, outcome, metadata)
         return Respond(outcome, self.path, metadata)
+
+    def _response(self, event: Event) -> Command:
+        self.state = State.RESPONSE
+        return Reply(_RESPONSE_SLOTS[type(event)])
+
+    TRANSITIONS: ClassVar[Mapping[State, Mapping[type[Event], _Take]]] = MappingProxyType(
+        {
+            State.START: {RequestHeaders: _request_headers, ResponseHeaders: _response},
+            State.SCREENING: {Screened: _screened},
+            State.BODY: {
+                RequestBody: _request_body,
+                RequestTrailers: _request_trailers,
+                ResponseHeaders: _response,
+            },
+            State.DECIDING: {Decided: _decided},
+            State.FINISHING: {Decided: _decided},
+            State.RESPONSE: {
+                ResponseHeaders: _response,
+                ResponseBody: _response,
+                ResponseTrailers: _response,
+            },
+            State.DONE: {},
+        }
+    )
+    """The events each state accepts, and what takes them."""

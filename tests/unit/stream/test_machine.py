@@ -23,7 +23,7 @@ from extproc.stream.events import (
     Screened,
     Unfinished,
 )
-from extproc.stream.machine import TRANSITIONS, ProtocolViolation, State, StreamMachine
+from extproc.stream.machine import ProtocolViolation, State, StreamMachine
 
 LIMIT = 16
 PATH = "/v1/chat/completions"
@@ -176,7 +176,7 @@ def test_any_order_of_events(events: list[Event], data: st.DataObject) -> None:
     machine = StreamMachine(LIMIT)
     decided = False
     for event in events:
-        legal = type(event) in TRANSITIONS[machine.state]
+        legal = type(event) in machine.TRANSITIONS[machine.state]
         before = machine.state
         if not legal:
             with pytest.raises(ProtocolViolation):
@@ -200,6 +200,6 @@ def test_any_order_of_events(events: list[Event], data: st.DataObject) -> None:
 
 
 def test_the_table_names_every_state_and_event() -> None:
-    assert set(TRANSITIONS) == set(State)
-    listed = set().union(*TRANSITIONS.values())
+    assert set(StreamMachine.TRANSITIONS) == set(State)
+    listed = set().union(*StreamMachine.TRANSITIONS.values())
     assert listed == {*SLOT_OF, Screened, Decided}
