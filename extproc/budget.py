@@ -7,28 +7,17 @@ from types import TracebackType
 from extproc.deadlines import Deadline
 
 
-class Budget:
+class Budget(Deadline):
     """Seconds that are spent within `with`; what runs outside, such as an agent, costs nothing.
 
     Raises TimeoutError within once nothing is left. It is not nested.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._running: Deadline | None = None
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left now."""
-        return self._seconds if self._running is None else self._running.left
+    __slots__ = ()
 
     def shrink(self, left: float) -> None:
         """Leave no more than that: somebody else has spent the rest."""
-        self._seconds = min(self._seconds, left)
-
-    def __enter__(self) -> None:
-        self._running = Deadline(max(0.0, self._seconds))
-        self._running.__enter__()
+        self.seconds = min(self.seconds, left)
 
     def __exit__(
         self,
@@ -36,7 +25,5 @@ class Budget:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            self._seconds = running.left
-            running.__exit__(kind, error, trace)
+        self.seconds = max(0.0, self.left)
+        super().__exit__(kind, error, trace)

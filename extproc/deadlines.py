@@ -16,34 +16,36 @@ _APART: Final = 0.005
 
 
 class Deadline:
-    """Raises TimeoutError where what is within it still waits `seconds` after it was made.
+    """Raises TimeoutError where what is within it still waits after `seconds`.
 
-    As `asyncio.timeout`, by cancelling the task; for `with`, in a task, once.
+    As `asyncio.timeout`, by cancelling the task; for `with`, in a task, again and again.
     """
 
-    __slots__ = ("_cancelling", "_overdue", "_task", "_watch", "until")
+    __slots__ = ("_cancelling", "_overdue", "_task", "_watch", "seconds", "until")
 
     def __init__(self, seconds: float) -> None:
-        watch = self._watch = _of_loop()
-        self.until = watch.loop.time() + seconds
-        """By the loop's clock."""
+        self.seconds = seconds
+        self.until = 0.0
+        """When it passes, by the loop's clock, once it is entered."""
         self._overdue = False
+        self._watch: _Watch | None = None
 
     @property
     def left(self) -> float:
-        """Seconds until then; less than 0 where it has passed."""
-        return self.until - self._watch.loop.time()
+        """Seconds until then, less than 0 where it has passed; all where it is not entered."""
+        return self.seconds if self._watch is None else self.until - self._watch.time()
 
     def __enter__(self) -> None:
-        watch = self._watch
+        watch = _of_loop()
         task = asyncio.current_task(watch.loop)
         if task is None:
             raise RuntimeError("only a task can be told that it is late")
-        self._task = task
+        self._watch, self._task, self._overdue = watch, task, False
         self._cancelling = task.cancelling()
+        until = self.until = watch.time() + self.seconds
         watch.running.add(self)
-        if self.until < watch.next:
-            watch.look_at(self.until)
+        if until < watch.next:
+            watch.look_at(until)
 
     def __exit__(
         self,
@@ -51,7 +53,9 @@ class Deadline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._watch.running.discard(self)
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.running.discard(self)
         # Where somebody else has cancelled the task too, it is to end.
         if (
             self._overdue
@@ -71,6 +75,7 @@ class _Watch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.time = loop.time
         self.running: set[Deadline] = set()
         self.next = math.inf
         self._timer: asyncio.TimerHandle | None = None
@@ -83,7 +88,7 @@ class _Watch:
 
     def _look(self) -> None:
         self.next, self._timer = math.inf, None
-        now = self.loop.time()
+        now = self.time()
         for overdue in [each for each in self.running if each.until <= now]:
             self.running.discard(overdue)
             overdue.expire()

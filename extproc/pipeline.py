@@ -42,6 +42,8 @@ class Pipeline:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self.patience = runtime.limits.request_timeout.total_seconds()
+        """How long the next part of a request may take to come, in seconds."""
 
     def screen(self, request: HttpRequest) -> Listener | Reject | None:
         """Look at the headers alone; return whose the request is, or the refusal.

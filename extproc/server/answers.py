@@ -42,10 +42,11 @@ class AnswerStream:
         if first.end_of_stream:
             await self._write(self._machine.headers_only(NO_MUTATIONS))
             return self._last
+        patience = Deadline(self._answering.timeout)
         try:
             with self._answering:
                 while not self._machine.done:
-                    event = await read(self._context, self._answering.timeout)
+                    event = await read(self._context, patience)
                     if event is None:
                         break
                     await self._take(event)
@@ -102,9 +103,10 @@ class AnswerStream:
 async def pass_on(context: Any, first: ResponseHeaders) -> bytes:  # noqa: ANN401 - grpc is untyped
     """Give every message of an answer back as it came; return the last one, yet to be sent."""
     message, ended = encode(Reply(Slot.RESPONSE_HEADERS)), first.end_of_stream
+    patience = Deadline(_OF_ENVOY)
     while not ended:
         await context.write(message)
-        match await read(context, _OF_ENVOY):
+        match await read(context, patience):
             case ResponseBody(body, end):
                 message, ended = encode(Chunk(body, end)), end
             case ResponseTrailers():
@@ -116,8 +118,8 @@ async def pass_on(context: Any, first: ResponseHeaders) -> bytes:  # noqa: ANN40
     return message
 
 
-async def read(context: Any, patience: float) -> Event | None:  # noqa: ANN401 - grpc is untyped
+async def read(context: Any, patience: Deadline) -> Event | None:  # noqa: ANN401 - grpc is untyped
     """Return what Envoy says next, None at the end. Raises TimeoutError and `MalformedMessage`."""
-    with Deadline(patience):
+    with patience:
         message = await context.read()
     return decode(message) if message is not grpc.aio.EOF else None

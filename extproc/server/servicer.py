@@ -10,6 +10,7 @@ from typing import Any, Final
 import grpc.aio
 
 from extproc import heap
+from extproc.deadlines import Deadline
 from extproc.errors import Reject, UnsupportedGateway
 from extproc.names import HEADER_REQUEST_ID, HEADER_TRACEPARENT
 from extproc.pipeline import Pipeline
@@ -79,10 +80,9 @@ class _Stream:
         self._pipeline = pipeline
         self._recorder = recorder
         self._context = context
-        limits = pipeline.runtime.limits
-        self._machine = StreamMachine(limits.max_request_bytes)
+        self._machine = StreamMachine(pipeline.runtime.limits.max_request_bytes)
         self._admitted: Listener | None = None
-        self._patience = limits.request_timeout.total_seconds()
+        self._patience = Deadline(pipeline.patience)
 
     async def serve(self) -> bytes:
         event = await read(self._context, self._patience)

@@ -6,6 +6,7 @@ import grpc.aio
 import pytest
 
 from extproc._pb import outerloop_ext_proc_pb2 as pb
+from extproc.deadlines import Deadline
 from extproc.server.answers import pass_on, read
 from extproc.server.wire import MalformedMessage, parse
 from extproc.stream.events import ResponseBody, ResponseHeaders
@@ -64,8 +65,8 @@ async def test_an_answer_without_a_body_ends_with_its_headers() -> None:
 
 async def test_messages_are_read_until_the_end() -> None:
     context = Context(body(b"a", end=False))
-    assert await read(context, 1) == ResponseBody(b"a")
-    assert await read(context, 1) is None
+    assert await read(context, Deadline(1)) == ResponseBody(b"a")
+    assert await read(context, Deadline(1)) is None
     context.messages = [b"\xff"]
     with pytest.raises(MalformedMessage):
-        await read(context, 1)
+        await read(context, Deadline(1))
