@@ -15,6 +15,7 @@ from extproc.errors import OuterloopError
 from extproc.explaining import body_of, describe, explain
 from extproc.generations import Generations
 from extproc.telemetry.decisions import Decisions
+from extproc.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ PATH_PREPARE: Final = "/prepare"
 PATH_COMMIT: Final = "/commit"
 PATH_DOWN: Final = "/down"
 PATH_ROUTE: Final = "/route"
+PATH_TELL: Final = "/tell"
 
 _LONGEST_TRIAL: Final = 20.0
 """Seconds: a person waits."""
@@ -33,11 +35,16 @@ class Control:
     """Answers one supervisor."""
 
     def __init__(
-        self, generations: Generations, decisions: Decisions, availability: Availability
+        self,
+        generations: Generations,
+        decisions: Decisions,
+        availability: Availability,
+        metrics: Metrics,
     ) -> None:
         self._generations = generations
         self._decisions = decisions
         self._availability = availability
+        self._metrics = metrics
 
     async def start(self, socket: Path) -> web.AppRunner:
         """Serve until the runner is cleaned up. A socket that a killed worker left is replaced."""
@@ -48,6 +55,7 @@ class Control:
         app.router.add_post(PATH_COMMIT, self._commit)
         app.router.add_post(PATH_DOWN, self._down)
         app.router.add_post(PATH_ROUTE, self._route)
+        app.router.add_post(PATH_TELL, self._tell)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         socket.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the start
@@ -81,6 +89,10 @@ class Control:
 
     async def _down(self, request: web.Request) -> web.Response:
         self._availability.down = frozenset((await request.json())["agents"])
+        return web.json_response({})
+
+    async def _tell(self, _request: web.Request) -> web.Response:
+        self._metrics.tell()
         return web.json_response({})
 
     async def _route(self, request: web.Request) -> web.Response:

@@ -102,8 +102,10 @@ async def _start(options: argparse.Namespace, exits: AsyncExitStack) -> Server:
     exits.push_async_callback(generations.close)
     config = await generations.prepare(options.snapshot, options.generation)
     decisions = Decisions(config.observability.decisions)
-    server = generations.commit(options.generation, Recorders(Metrics(), decisions))
-    control = await Control(generations, decisions, availability).start(options.control)
+    metrics = Metrics()
+    exits.callback(metrics.tell)
+    server = generations.commit(options.generation, Recorders(metrics, decisions))
+    control = await Control(generations, decisions, availability, metrics).start(options.control)
     exits.push_async_callback(control.cleanup)
     await server.start(options.bind, _tls(options))
     return server

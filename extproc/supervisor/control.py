@@ -52,6 +52,16 @@ async def _decisions(socket: Path, limit: int | None) -> dict[str, Any]:
         return {}
 
 
+async def tell_metrics(sockets: Iterable[Path]) -> None:
+    """Have workers write down what they have counted until now; one that is down has done it."""
+    found = await asyncio.gather(
+        *(_ask("POST", socket, "/tell") for socket in sockets), return_exceptions=True
+    )
+    for failed in found:
+        if isinstance(failed, WorkerFailed):
+            log.warning("metrics may lack the last moments: %s", failed)
+
+
 async def to_all(
     sockets: Iterable[Path], ask: Callable[[Path], Coroutine[None, None, object]]
 ) -> None:

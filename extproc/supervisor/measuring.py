@@ -8,7 +8,7 @@ from collections import Counter
 from functools import cache
 from importlib.metadata import version
 
-from extproc.supervisor import metrics
+from extproc.supervisor import control, metrics
 from extproc.supervisor.child import Status
 from extproc.supervisor.figures import Figures
 from extproc.supervisor.metrics import StackFigures
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 async def measure(stack: Stack, reloads: Reloads) -> bytes:
     """Return the metrics of a stack; without those of Envoy where it does not answer."""
-    envoy = await _ask_envoy(stack)
+    envoy, _ = await asyncio.gather(_ask_envoy(stack), control.tell_metrics(stack.serving()))
     # Reading the files of many workers takes a while.
     return await asyncio.to_thread(
         metrics.exposition, stack.settings.metrics, _own_figures(stack, reloads), envoy

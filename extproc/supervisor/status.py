@@ -15,7 +15,7 @@ from extproc.config.model.agents import Agent, Upstream
 from extproc.config.model.filters import Filter
 from extproc.config.model.listeners import Listener
 from extproc.recording import Outcome
-from extproc.supervisor import counts
+from extproc.supervisor import control, counts
 from extproc.supervisor.counts import Counts, FilterCounts
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.figures import AgentFigures
@@ -52,6 +52,7 @@ def last_reload(reloads: Reloads) -> Json | None:
 
 async def gather(stack: Stack) -> Gathered:
     """Ask Envoy, and read what the workers have counted."""
+    await control.tell_metrics(stack.serving())
     # Reading the files of many workers takes a while.
     counted = await asyncio.to_thread(counts.read, stack.settings.metrics)
     if stack.admin is None:

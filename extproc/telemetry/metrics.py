@@ -73,8 +73,8 @@ _INFLIGHT: Final = Gauge(
 class Metrics:
     """Counts records, on an event loop.
 
-    What happens with each request is told when none is in flight, and else each 0.1 s: to tell a
-    figure costs a lock and a write, whether it is of one request or of many.
+    What happens with each request is told each 0.1 s while there are any, and when `tell` is
+    called: to tell a figure costs a lock and a write, whether it is of one request or of many.
     """
 
     def __init__(self) -> None:
@@ -89,27 +89,6 @@ class Metrics:
         self._running += 1
         if not self._telling:
             self._tell_later()
-
-    def _tell_later(self) -> None:
-        self._telling = True
-        asyncio.get_running_loop().call_later(_TOLD_EACH, self._tell_again)
-
-    def _tell_again(self) -> None:
-        self._tell()
-        self._telling = False
-        if self._running:
-            self._tell_later()
-
-    def _tell(self) -> None:
-        if self._running != self._told:
-            self._told = self._running
-            _INFLIGHT.set(self._told)
-        for labels, count in self._ended.items():
-            _requests(*labels).inc(count)
-        for source, seconds in self._decided.items():
-            _decision(source).observe_all(seconds)
-        self._ended.clear()
-        self._decided.clear()
 
     def end(self, record: Record) -> None:
         """It is decided."""
@@ -126,8 +105,28 @@ class Metrics:
                 _observe_step(step)
         for each in record.filters:
             _observe_filter(each)
-        if not self._running:
-            self._tell()
+
+    def tell(self) -> None:
+        """Tell all that happened until now."""
+        if self._running != self._told:
+            self._told = self._running
+            _INFLIGHT.set(self._told)
+        for labels, count in self._ended.items():
+            _requests(*labels).inc(count)
+        for source, seconds in self._decided.items():
+            _decision(source).observe_all(seconds)
+        self._ended.clear()
+        self._decided.clear()
+
+    def _tell_later(self) -> None:
+        self._telling = True
+        asyncio.get_running_loop().call_later(_TOLD_EACH, self._tell_again)
+
+    def _tell_again(self) -> None:
+        self.tell()
+        self._telling = False
+        if self._running:
+            self._tell_later()
 
     def answered(self, exchange: str, filters: tuple[FilterRecord, ...]) -> None:  # noqa: ARG002 - the Protocol's
         """Count the filters of an answer."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from extproc.availability import Availability
 from extproc.config.faults import ConfigError, Fault
@@ -24,6 +25,7 @@ from extproc.supervisor import control
 from extproc.supervisor.control import WorkerFailed
 from extproc.supervisor.stack import Snapshot
 from extproc.telemetry.decisions import Decisions
+from extproc.telemetry.metrics import Metrics
 
 
 def configured(decisions: int = 5) -> Config:
@@ -98,11 +100,20 @@ def availability() -> Availability:
 
 
 @pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
 async def socket(
-    tmp_path: Path, generations: FakeGenerations, decisions: Decisions, availability: Availability
+    tmp_path: Path,
+    generations: FakeGenerations,
+    decisions: Decisions,
+    availability: Availability,
+    metrics: Metrics,
 ) -> AsyncIterator[Path]:
     path = tmp_path / "control.sock"
-    runner = await Control(generations, decisions, availability).start(path)
+    runner = await Control(generations, decisions, availability, metrics).start(path)
     yield path
     await runner.cleanup()
 
@@ -121,7 +132,7 @@ async def test_a_socket_that_a_killed_worker_left_is_replaced(
     path = tmp_path / "killed.sock"
     with sockets.socket(sockets.AF_UNIX) as killed:
         killed.bind(str(path))
-    runner = await Control(generations, decisions, availability).start(path)
+    runner = await Control(generations, decisions, availability, Metrics()).start(path)
     assert (await control.state(path))["generation"] == 7
     await runner.cleanup()
 
@@ -131,10 +142,25 @@ async def test_a_successor_is_asked_from_its_start_on(
 ) -> None:
     """Both have the same socket, and the one before it is still leaving."""
     successor = FakeGenerations()
-    runner = await Control(successor, decisions, availability).start(socket)
+    runner = await Control(successor, decisions, availability, Metrics()).start(socket)
     await control.prepare(socket, SNAPSHOT)
     assert successor.prepared
     await runner.cleanup()
+
+
+async def test_what_was_counted_is_told_when_it_is_asked_for(
+    socket: Path, metrics: Metrics
+) -> None:
+    def count() -> float:
+        labels = {"listener": "l", "agent": "", "source": "", "outcome": "cancelled"}
+        return REGISTRY.get_sample_value("outerloop_requests_total", labels) or 0.0
+
+    before = count()
+    metrics.begin()
+    metrics.end(Record("1", "l", Outcome.CANCELLED))
+    assert count() == before
+    await control.tell_metrics([socket, socket.with_name("gone.sock")])
+    assert count() == before + 1
 
 
 async def test_the_state_is_told(socket: Path) -> None:

@@ -28,7 +28,7 @@ async def work():
         metrics.begin()
         metrics.end(Record("r", "main", outcome, decision, filters))
     metrics.begin()
-    await asyncio.sleep(0.2)  # How many are in flight is told before.
+    metrics.tell()
 
 asyncio.run(work())
 print(os.getpid())

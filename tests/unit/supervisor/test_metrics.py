@@ -27,7 +27,7 @@ async def work():
     decision = Decision("main", Plan(("a",), Source.EMBEDDED), False, 1.0)
     metrics.end(Record("r", "main", Outcome.ROUTED, decision))
     metrics.begin()
-    await asyncio.sleep(0.2)  # How many are in flight is told before.
+    metrics.tell()
 
 asyncio.run(work())
 print(os.getpid())

@@ -28,6 +28,7 @@ async def test_a_request_is_counted_with_its_decision_and_steps(
     metrics = Metrics()
     metrics.begin()
     metrics.end(record())
+    metrics.tell()
     assert value("outerloop_requests_total", **labels) == before + 1
     assert value("outerloop_decision_seconds_sum", strategy="model") == decisions + 0.25
     assert value("outerloop_step_seconds_sum", agent="a", outcome="failed") == steps + 1.5
@@ -52,6 +53,7 @@ async def test_decisions_at_once_are_counted_as_one_by_one(seconds: list[float])
         for each in together:
             decision = Decision("main", Plan(("a",), Source.RULE), False, each * 1000)
             metrics.end(Record("", "main", Outcome.ROUTED, decision))
+        metrics.tell()
         return {name: now - before.get(name, 0.0) for name, now in seen().items()}
 
     tell(0.0)
@@ -67,6 +69,7 @@ async def test_a_request_without_a_decision_is_counted_too(record: Callable[...,
     metrics = Metrics()
     metrics.begin()
     metrics.end(record(outcome=Outcome.REJECTED, listener="", decision=None))
+    metrics.tell()
     assert value("outerloop_requests_total", **labels) == before + 1
 
 
@@ -85,8 +88,8 @@ async def test_requests_in_flight_come_and_go(record: Callable[..., Record]) -> 
     metrics.end(record())
     await told(1)
     metrics.end(record())
-    assert value("outerloop_inflight_requests") == 0
+    await told(0)
     metrics.begin()
     await told(1)
     metrics.end(record())
-    assert value("outerloop_inflight_requests") == 0
+    await told(0)
