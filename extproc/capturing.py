@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
 from extproc.conversation import Conversation
 
-Captured: TypeAlias = tuple[tuple[str, str], ...]
-"""Roles and texts, the oldest first."""
+
+class Captured(tuple[tuple[str, str], ...]):
+    """Roles and texts, the oldest first. A log line that shows it shows none of them."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} messages>"
+
+
+NOTHING: Final = Captured()
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
 _MOST_MESSAGES: Final = 16
@@ -24,4 +33,4 @@ def capture(conversation: Conversation) -> Captured:
         if message.role in _ROLES and message.text.strip():
             kept.append((message.role, message.text[:left]))
             left -= len(kept[-1][1])
-    return tuple(reversed(kept))
+    return Captured(reversed(kept))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from extproc import names
 from extproc.budget import Budget
-from extproc.capturing import Captured
+from extproc.capturing import NOTHING, Captured
 from extproc.conversation import Api
 from extproc.filters.api import Phase
 from extproc.filters.chain import Setting
@@ -28,7 +28,7 @@ class Exchange:
     trail: Trail
     budget: Budget
     tags: HeaderPairs = ()
-    captured: Captured = field(default=(), repr=False)
+    captured: Captured = NOTHING
     filters: list[FilterRecord] = field(default_factory=list)
     steps: list[StepRecord] = field(default_factory=list)
 

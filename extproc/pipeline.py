@@ -218,18 +218,18 @@ async def _finish(
     if exchange.steps:
         order = decision.plan.agents.index
         in_order = sorted(exchange.steps, key=lambda record: order(record.agent))
-        decision = replace(decision, steps=tuple(in_order))
+        decision = decision._replace(steps=tuple(in_order))
     result = _result(answer, exchange, decision)
     if not listener.answers or isinstance(answer, Reject):
         return result
     filters = listener.answers.get(decision.agent)
     if filters is None:
         described = describe_unfiltered(decision)
-        return replace(result, metadata={**result.metadata, names.METADATA_EXCHANGE: described})
+        return result._replace(metadata={**result.metadata, names.METADATA_EXCHANGE: described})
     exchange_id = secrets.token_hex(8)
     described = describe(filters, final, decision, exchange_id)
     metadata = {**result.metadata, names.METADATA_EXCHANGE: described}
-    return replace(result, metadata=metadata, exchange=exchange_id)
+    return result._replace(metadata=metadata, exchange=exchange_id)
 
 
 def _result(
@@ -243,7 +243,7 @@ def _result(
         metadata = {**metadata, names.METADATA_TRACE_ID: exchange.trail.trace_id}
         if decision is not None:
             metadata |= verdict_of(decision, exchange.trail).metadata
-    return Result(answer, decision, filters, metadata, captured=exchange.captured)
+    return Result(answer, decision, filters, metadata, "", exchange.captured)
 
 
 def _of_filters(filters: tuple[FilterRecord, ...]) -> Metadata:
@@ -256,7 +256,7 @@ def _observed(result: Result) -> Result:
     verdict = answer.code if isinstance(answer, Reject) else Outcome.ROUTED.value
     known = answer.verdict.metadata if isinstance(answer, Mutations) and answer.verdict else {}
     metadata = {**result.metadata, **known, names.METADATA_OBSERVED: verdict}
-    return replace(result, metadata=metadata, observed=True)
+    return result._replace(metadata=metadata, observed=True)
 
 
 def _trail(request: HttpRequest, parent: str) -> Trail:

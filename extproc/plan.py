@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
+_KEPT: Final = 10
 _NO_SCORES: Mapping[str, float] = MappingProxyType({})
 
 STEP_GRACE: Final = 0.5
@@ -51,13 +52,17 @@ class Plan:
     scores: Mapping[str, float] = field(default_factory=lambda: _NO_SCORES)
     reason: str = field(default="", compare=False)
     lasting: bool = field(default=True, compare=False)
+    _abridged: Plan | None = field(default=None, init=False, repr=False, compare=False)
 
-    def abridged(self, scores: int = 10) -> Plan:
-        """Return the plan with its best scores alone, for keeping: agents may be thousands."""
-        if len(self.scores) <= scores:
+    def abridged(self) -> Plan:
+        """Return the plan with its ten best scores alone, for keeping: agents may be thousands."""
+        if len(self.scores) <= _KEPT:
             return self
-        best = sorted(self.scores.items(), key=itemgetter(1), reverse=True)
-        return replace(self, scores=dict(best[:scores]))
+        if self._abridged is None:
+            best = sorted(self.scores.items(), key=itemgetter(1), reverse=True)
+            # Whoever keeps it asks for it.
+            object.__setattr__(self, "_abridged", replace(self, scores=dict(best[:_KEPT])))
+        return self._abridged or self
 
     def because(self, reason: str) -> Plan:
         """Return the plan with one more reason."""
@@ -119,8 +124,7 @@ class FilterRecord:
         return f"shadow_{self.outcome}" if self.shadow else self.outcome.value
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A plan as it was taken for one request: for headers, metrics, logs and `/decisions`."""
 
     listener: str

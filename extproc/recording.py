@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from extproc.capturing import Captured
+from extproc.capturing import NOTHING, Captured
 from extproc.errors import Reject
 from extproc.http import Answer, Mutations
 from extproc.plan import Decision, FilterRecord
@@ -21,8 +20,7 @@ class Outcome(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One request; of its content only what is `captured`.
 
     `listener` is empty where none was found. `filters` are those of the request; those of the
@@ -35,16 +33,14 @@ class Record:
     decision: Decision | None = None
     filters: tuple[FilterRecord, ...] = ()
     exchange: str = ""
-    captured: Captured = field(default=(), repr=False)
+    captured: Captured = NOTHING
 
 
 _SERVER_ERROR = 500
 
 
-def outcome_of(result: Mutations | Reject | Answer | None) -> Outcome:
-    """Name how a request ended; None is one that was given up."""
-    if result is None:
-        return Outcome.CANCELLED
+def outcome_of(result: Mutations | Reject | Answer) -> Outcome:
+    """Name how a request ended that was not given up."""
     if not isinstance(result, Reject):
         return Outcome.ROUTED
     return Outcome.ERROR if result.status >= _SERVER_ERROR else Outcome.REJECTED

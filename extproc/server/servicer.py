@@ -12,10 +12,11 @@ import grpc.aio
 from extproc import heap
 from extproc.deadlines import Deadline
 from extproc.errors import Reject, UnsupportedGateway
+from extproc.http import NO_MUTATIONS
 from extproc.names import HEADER_REQUEST_ID, HEADER_TRACEPARENT
 from extproc.pipeline import Pipeline
 from extproc.plan import FilterRecord
-from extproc.recording import Record, Recorder, outcome_of
+from extproc.recording import Outcome, Record, Recorder, outcome_of
 from extproc.request_span import close
 from extproc.runtime import Listener
 from extproc.server.answers import NOTHING, AnswerStream, pass_on, read
@@ -34,6 +35,7 @@ from extproc.stream.machine import ProtocolViolation, StreamMachine
 
 log = logging.getLogger(__name__)
 
+_UNKNOWN: Final = Result(NO_MUTATIONS)
 _GOES_ON: Final = Screened(None)
 _OF_ANSWERS: Final = BodyMode.FULL_DUPLEX_STREAMED
 """How the filter of answers sends them; in any other mode they only pass by."""
@@ -159,20 +161,17 @@ class _Stream:
         span: Span | None = None,
     ) -> None:
         """Record the end of a request; None is one that the client gave up."""
-        request, pipeline = command.request, self._pipeline
-        answer = result.answer if result is not None else None
-        if isinstance(answer, Unfinished):
-            answer = None
-        decision = result.decision if result is not None else None
-        record = Record(
-            request_id=request.headers.get(HEADER_REQUEST_ID) or "",
-            listener=decision.listener if decision else pipeline.listener_name(request),
-            outcome=outcome_of(answer),
-            decision=decision,
-            filters=tuple(filters),
-            exchange=result.exchange if result is not None else "",
-            captured=result.captured if result is not None else (),
-        )
+        request = command.request
+        request_id = request.headers.get(HEADER_REQUEST_ID) or ""
+        known = result or _UNKNOWN
+        answer, decision = known.answer, known.decision
+        listener = decision.listener if decision else self._pipeline.listener_name(request)
+        if result is None or isinstance(answer, Unfinished):
+            outcome = Outcome.CANCELLED
+        else:
+            outcome = outcome_of(answer)
+        more = known.exchange, known.captured
+        record = Record(request_id, listener, outcome, decision, tuple(filters), *more)
         self._recorder.end(record)
         if span is not None and span.is_recording:
             close(span, record, answer)

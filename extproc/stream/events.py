@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from extproc.capturing import Captured
+from extproc.capturing import NOTHING, Captured
 from extproc.errors import Reject
 from extproc.http import NO_METADATA, Answer, Headers, Metadata, Mutations
 from extproc.names import HEADER_ERROR, HEADER_PREFIX
@@ -90,8 +90,7 @@ class Unfinished:
     finish: Callable[[], Awaitable[Result]]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What the pipeline came to: what Envoy is told, and what is behind it, to be recorded.
 
     `decision` is None where the request did not get that far. `filters` are those that were asked,
@@ -104,9 +103,9 @@ class Result:
     answer: Mutations | Reject | Answer | Unfinished
     decision: Decision | None = None
     filters: tuple[FilterRecord, ...] = ()
-    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
+    metadata: Metadata = NO_METADATA
     exchange: str = ""
-    captured: Captured = field(default=(), repr=False)
+    captured: Captured = NOTHING
     observed: bool = False
 
     @property

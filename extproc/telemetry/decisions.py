@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -54,10 +53,10 @@ class Decisions:
 def _bounded(record: Record) -> Record:
     decision = record.decision
     if decision is not None and (plan := decision.plan.abridged()) is not decision.plan:
-        decision = replace(decision, plan=plan)
+        decision = decision._replace(plan=plan)
     elif len(record.request_id) <= _LONGEST_ID:
         return record
-    return replace(record, request_id=record.request_id[:_LONGEST_ID], decision=decision)
+    return record._replace(request_id=record.request_id[:_LONGEST_ID], decision=decision)
 
 
 def _describe(when: float, record: Record) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from extproc.apis.api import decode
-from extproc.capturing import capture
+from extproc.capturing import Captured, capture
 from extproc.config.model.root import Limits
 from extproc.conversation import Api, Conversation
 from extproc.recording import Outcome, Record
@@ -35,4 +35,6 @@ def test_the_newest_are_kept_within_limits() -> None:
 
 
 def test_it_is_not_shown_by_chance() -> None:
-    assert "prompt" not in repr(Record("r", "l", Outcome.ROUTED, captured=(("user", "prompt"),)))
+    assert "prompt" not in repr(
+        Record("r", "l", Outcome.ROUTED, captured=Captured([("user", "prompt")]))
+    )

@@ -36,4 +36,6 @@ def test_what_is_kept_of_a_plan_is_bounded() -> None:
     plan = Plan(("a",), Source.EMBEDDED, 0.9, {f"agent{n}": n / 1000 for n in range(1000)})
     assert list(plan.abridged().scores)[:2] == ["agent999", "agent998"]
     assert len(plan.abridged().scores) == 10
-    assert plan.abridged(1000) is plan
+    assert plan.abridged() is plan.abridged()
+    assert plan.abridged().abridged() is plan.abridged()
+    assert len(plan.scores) == 1000

@@ -16,7 +16,6 @@ from extproc.recording import Outcome, outcome_of
         (Reject(422, "no_agent_fits", "x"), Outcome.REJECTED),
         (Reject(500, "internal_error", "x"), Outcome.ERROR),
         (Reject(504, "decision_timeout", "x"), Outcome.ERROR),
-        (None, Outcome.CANCELLED),
     ],
 )
 def test_how_a_request_ended(result: Mutations | Reject | Answer | None, outcome: Outcome) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -290,7 +289,7 @@ async def test_a_plan_that_is_given_up_is_recorded_with_its_decision(
         raise AssertionError
 
     async def run(request: HttpRequest, *_: object) -> Result:
-        return dataclasses.replace(await decide(request), answer=Unfinished(5, finish))
+        return (await decide(request))._replace(answer=Unfinished(5, finish))
 
     monkeypatch.setattr(pipeline, "run", run)
     _, channel = await serve(pipeline)
