@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ import grpc.aio
 from extproc import heap
 from extproc.deadlines import Deadline
 from extproc.errors import Reject, UnsupportedGateway
-from extproc.http import NO_MUTATIONS
+from extproc.http import NO_MUTATIONS, HttpRequest
 from extproc.names import HEADER_REQUEST_ID, HEADER_TRACEPARENT
 from extproc.pipeline import Pipeline
 from extproc.plan import FilterRecord
@@ -22,7 +21,7 @@ from extproc.runtime import Listener
 from extproc.server.answers import NOTHING, AnswerStream, pass_on, read
 from extproc.server.wire import MalformedMessage, encode
 from extproc.spans import Span
-from extproc.stream.commands import Command, Decide, Finish, Reply, Respond, Screen
+from extproc.stream.commands import Command, Decide, Finish, Respond, Screen
 from extproc.stream.events import (
     BodyMode,
     Decided,
@@ -45,14 +44,23 @@ class Servicer:
     """Serves `ExternalProcessor/Process`. Assign `pipeline` to swap it: streams keep theirs."""
 
     def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
-        self.pipeline = pipeline
+        self._current = _Serving(pipeline)
         self._recorder = recorder
-        self._running: Counter[Pipeline] = Counter()
+        self._streams = 0
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What new streams are decided by."""
+        return self._current.pipeline
+
+    @pipeline.setter
+    def pipeline(self, pipeline: Pipeline) -> None:
+        self._current = _Serving(pipeline)
 
     @property
     def older_streams(self) -> int:
         """How many streams run that began with an earlier pipeline."""
-        return self._running.total() - self._running[self.pipeline]
+        return self._streams - self._current.streams
 
     async def process(self, _messages: object, context: Any) -> bytes:  # noqa: ANN401 - grpc is untyped
         """Serve one stream, that is one HTTP request; return its last message.
@@ -60,9 +68,10 @@ class Servicer:
         To gRPC the method is one that answers once: so the last message and the status are one
         operation. It costs a seventh less than writing the one and returning for the other.
         """
-        pipeline = self.pipeline
-        stream = _Stream(pipeline, self._recorder, context)
-        self._running[pipeline] += 1
+        serving = self._current
+        stream = _Stream(serving.pipeline, self._recorder, context)
+        serving.streams += 1
+        self._streams += 1
         try:
             return await stream.serve()
         except (MalformedMessage, ProtocolViolation) as error:
@@ -71,10 +80,19 @@ class Servicer:
         except TimeoutError:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the stream stood still")
         finally:
-            self._running[pipeline] -= 1
-            if not self._running[pipeline]:
-                del self._running[pipeline]
+            serving.streams -= 1
+            self._streams -= 1
         return NOTHING  # pragma: no cover - `abort` raises
+
+
+class _Serving:
+    """A pipeline, and how many streams run by it."""
+
+    __slots__ = ("pipeline", "streams")
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.streams = 0
 
 
 class _Stream:
@@ -91,7 +109,12 @@ class _Stream:
         if isinstance(event, ResponseHeaders) and event.body_mode is _OF_ANSWERS:
             return await self._serve_answer(event)
         while event is not None:
-            message = encode(await self._perform(self._machine.receive(event)))
+            command = self._machine.receive(event)
+            if isinstance(command, Screen):
+                command = self._screen(command.request)
+            if isinstance(command, Decide):
+                command = await self._decide(command.request)
+            message = encode(command)
             if self._machine.done:
                 return message
             await self._context.write(message)
@@ -108,44 +131,35 @@ class _Stream:
             return await pass_on(self._context, first)
         return await AnswerStream(answering, self._recorder, self._context).serve(first)
 
-    async def _perform(self, command: Command) -> Reply | Respond:
-        """Do what the machine asks for until it has an answer for Envoy."""
-        if isinstance(command, Screen):
-            screened = self._pipeline.screen(command.request)
-            if isinstance(screened, Reject):
-                self._recorder.begin()
-                self._record(command, Result(screened))
-                command = self._machine.receive(Screened(screened))
-            else:
-                self._admitted = screened
-                command = self._machine.receive(_GOES_ON)
-        if isinstance(command, Decide):
-            command = await self._decide(command)
-        if isinstance(command, Reply | Respond):
-            return command
-        raise ProtocolViolation(f"{type(command).__name__} has no answer")
+    def _screen(self, request: HttpRequest) -> Command:
+        screened = self._pipeline.screen(request)
+        if not isinstance(screened, Reject):
+            self._admitted = screened
+            return self._machine.receive(_GOES_ON)
+        self._recorder.begin()
+        self._record(request, Result(screened))
+        return self._machine.receive(Screened(screened))
 
-    async def _decide(self, command: Decide) -> Command:
-        if len(command.request.body) >= heap.LARGE:
+    async def _decide(self, request: HttpRequest) -> Command:
+        if len(request.body) >= heap.LARGE:
             await heap.give_back()
-        if self._pipeline.takes_over(command.request):
-            readdressed = await self._pipeline.readdress(command.request)
+        if self._pipeline.takes_over(request):
+            readdressed = await self._pipeline.readdress(request)
             return self._machine.receive(Decided(readdressed))
         result: Result | None = None
         filters: list[FilterRecord] = []
         self._recorder.begin()
-        with self._pipeline.span(command.request, self._gateway_span()) as span:
+        with self._pipeline.span(request, self._gateway_span()) as span:
             try:
-                result = await self._pipeline.run(
-                    command.request, filters, span.traceparent, self._admitted
-                )
+                parent = span.traceparent
+                result = await self._pipeline.run(request, filters, parent, self._admitted)
                 following = self._machine.receive(Decided(result.told, result.metadata))
                 if isinstance(following, Finish):
                     await self._context.write(encode(following))
                     result = await following.work.finish()
                     following = self._machine.receive(Decided(result.told, result.metadata))
             finally:
-                self._record(command, result, filters, span)
+                self._record(request, result, filters, span)
         return following
 
     def _gateway_span(self) -> str | None:
@@ -155,13 +169,12 @@ class _Stream:
 
     def _record(
         self,
-        command: Screen | Decide,
+        request: HttpRequest,
         result: Result | None,
         filters: Iterable[FilterRecord] = (),
         span: Span | None = None,
     ) -> None:
         """Record the end of a request; None is one that the client gave up."""
-        request = command.request
         request_id = request.headers.get(HEADER_REQUEST_ID) or ""
         known = result or _UNKNOWN
         answer, decision = known.answer, known.decision

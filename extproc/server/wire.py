@@ -31,7 +31,7 @@ from extproc.names import (
     METADATA_TRACE_ID,
 )
 from extproc.server.templates import Template
-from extproc.stream.commands import Chunk, Finish, Reply, Respond, Slot
+from extproc.stream.commands import Chunk, Command, Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
     Event,
@@ -151,15 +151,20 @@ def _body_mode(message: pb.ProcessingRequest, name: str) -> BodyMode | None:
 _BODY_MODES: Final[Mapping[int, BodyMode]] = MappingProxyType({int(m): m for m in BodyMode})
 
 
-def encode(command: Reply | Respond | Finish | Chunk) -> bytes:
-    """Return the serialized ProcessingResponse of a command."""
+def encode(command: Command | Chunk) -> bytes:
+    """Return the serialized ProcessingResponse of a command.
+
+    Raises TypeError for one that is not for Envoy.
+    """
     if isinstance(command, Reply):
         return _reply(command)
     if isinstance(command, Respond):
         return _immediate(command)
     if isinstance(command, Chunk):
         return _chunk(command)
-    return _extend(command.work.timeout)
+    if isinstance(command, Finish):
+        return _extend(command.work.timeout)
+    raise TypeError(f"{type(command).__name__} is no message")
 
 
 def _reply(command: Reply) -> bytes:

@@ -18,5 +18,5 @@ from extproc.recording import Outcome, outcome_of
         (Reject(504, "decision_timeout", "x"), Outcome.ERROR),
     ],
 )
-def test_how_a_request_ended(result: Mutations | Reject | Answer | None, outcome: Outcome) -> None:
+def test_how_a_request_ended(result: Mutations | Reject | Answer, outcome: Outcome) -> None:
     assert outcome_of(result) is outcome
