@@ -40,9 +40,10 @@ class Deadline:
         task = asyncio.current_task(watch.loop)
         if task is None:
             raise RuntimeError("only a task can be told that it is late")
-        self._watch, self._task, self._overdue = watch, task, False
+        self._watch = watch
+        self._task = task
         self._cancelling = task.cancelling()
-        until = self.until = watch.time() + self.seconds
+        self.until = until = watch.time() + self.seconds
         watch.running.add(self)
         if until < watch.next:
             watch.look_at(until)
@@ -56,13 +57,11 @@ class Deadline:
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.running.discard(self)
-        # Where somebody else has cancelled the task too, it is to end.
-        if (
-            self._overdue
-            and self._task.uncancel() <= self._cancelling
-            and kind is asyncio.CancelledError
-        ):
-            raise TimeoutError from error
+        if self._overdue:
+            self._overdue = False
+            # Where somebody else has cancelled the task too, it is to end.
+            if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+                raise TimeoutError from error
 
     def expire(self) -> None:
         """End the wait: the deadline has passed."""

@@ -67,30 +67,37 @@ class Decider:
         key = self._session_key(request)
         session = self.sessions.get(key) if key is not None else None
         rule = first_match(self.rules, request)
-        plan, cached = await self._plan(rule, session, conversation)
+        allowed = self.agents if rule is None else rule.allow
+        plan, cached = self._known(rule, allowed, session, conversation), False
+        if plan is None:
+            plan, cached = await self._ask(conversation, self._available(allowed), session)
         if conversation.is_continuation:
             plan = replace(plan, agents=plan.agents[-1:])
         if key is not None:
             self.sessions.put(key, _remembered(plan, session))
         return plan, cached
 
-    async def _plan(
-        self, rule: Rule | None, session: Session | None, conversation: Conversation
-    ) -> tuple[Plan, bool]:
-        number = self.rules.index(rule) + 1 if rule is not None else 0
+    def _known(
+        self,
+        rule: Rule | None,
+        allowed: tuple[str, ...],
+        session: Session | None,
+        conversation: Conversation,
+    ) -> Plan | None:
+        """Return the plan that is so whatever the conversation is about, if there is one."""
         if rule is not None and rule.agents:
-            return Plan(rule.agents, Source.RULE, reason=f"rule {number} names it"), False
-        allowed = rule.allow if rule is not None else self.agents
+            return Plan(rule.agents, Source.RULE, reason=f"{self._nth(rule)} names it")
         if conversation.model in allowed:
-            return _explicit(conversation.model), False
+            return _explicit(conversation.model)
         if len(allowed) == 1:
-            why = f"rule {number} allows no other" if rule is not None else "there is no other"
-            return Plan(allowed, Source.SINGLE, reason=why), False
+            why = "there is no other" if rule is None else f"{self._nth(rule)} allows no other"
+            return Plan(allowed, Source.SINGLE, reason=why)
         if conversation.is_continuation:
-            known = _of_this_turn(conversation, allowed, session)
-            if known is not None:
-                return known, False
-        return await self._ask(conversation, self._available(allowed), session)
+            return _of_this_turn(conversation, allowed, session)
+        return None
+
+    def _nth(self, rule: Rule) -> str:
+        return f"rule {self.rules.index(rule) + 1}"
 
     def _available(self, agents: tuple[str, ...]) -> tuple[str, ...]:
         return agents if self.availability is None else self.availability.of(agents)

@@ -165,8 +165,8 @@ class Pipeline:
         with exchange.budget:
             body = request.body
             conversation = await off_loop(len(body), decode, request.path, body, limits)
-            filtering = clock()
             if listener.input.links:
+                filtering = clock()
                 outcome = await listener.input.run(
                     request.body,
                     exchange.setting(((names.HEADER_LISTENER, listener.name),)),
@@ -174,7 +174,7 @@ class Pipeline:
                 )
                 conversation = outcome.changed or conversation
                 exchange = exchange.tagged(outcome.tags)
-            filtered = clock()
+                started += clock() - filtering
             parent = exchange.trail.traceparent
             with self.runtime.tracer.span("decide", parent, {}) as span, current(span):
                 plan, cached = await listener.decider.decide(exchange.request, conversation)
@@ -182,7 +182,7 @@ class Pipeline:
                     span.set(of_plan(plan, cached=cached))
         if self.runtime.captures:
             exchange = replace(exchange, captured=capture(conversation))
-        elapsed = (clock() - filtered + filtering - started) * 1000
+        elapsed = (clock() - started) * 1000
         return Decision(listener.name, plan, cached, elapsed), conversation, exchange
 
     def listener_name(self, request: HttpRequest) -> str:

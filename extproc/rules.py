@@ -54,4 +54,7 @@ def _as_sent(name: str, value: str) -> tuple[str, str]:
 
 def first_match(rules: Sequence[Rule], request: HttpRequest) -> Rule | None:
     """Return the first rule that matches, which is the one that counts."""
-    return next((rule for rule in rules if rule.matches(request)), None)
+    for rule in rules:
+        if rule.matches(request):
+            return rule
+    return None
