@@ -114,9 +114,9 @@ def with_envoy(text: str, sockets: tuple[Path, ...], folder: Path, children: Chi
     # Slow to import, and not needed by the peers' processes.
     from extproc.address import PipeAddress, SocketAddress, parse
     from extproc.config.load import loads
+    from extproc.envoyconf.build import Places as EnvoyPlaces
+    from extproc.envoyconf.build import build
     from extproc.envoyconf.render.bootstrap import render
-    from extproc.envoyconf.topology import Places as EnvoyPlaces
-    from extproc.envoyconf.topology import build
 
     config = loads(text, "benchmark", {}, folder).config
     places = EnvoyPlaces(

@@ -23,9 +23,10 @@ from extproc.cli.files import read
 from extproc.config.load import Loaded, load
 from extproc.config.model.agents import Agent, Variant
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.files import Files, Folder
 from extproc.envoyconf.secrets import Secret
-from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.topology import Topology
 from extproc.logs import configure
 from extproc.supervisor.addresses import following, require_free
 from extproc.supervisor.admin import AdminServer

@@ -12,6 +12,7 @@ from extproc.address import Address, SocketAddress, is_ip, parse
 from extproc.cli.failures import USAGE, Failure
 from extproc.config.load import Loaded
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.files import (
     Folder,
     certificate_secret,
@@ -19,7 +20,7 @@ from extproc.envoyconf.files import (
     key_secret,
     secret_file,
 )
-from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.topology import Topology
 from extproc.envoyconf.trust import system_ca_file
 from extproc.envoyconf.upstreams import ProcessorTls
 from extproc.manifests.source import Manifests, Source, Unrenderable

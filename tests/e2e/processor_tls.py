@@ -16,10 +16,10 @@ import yaml
 
 from extproc.address import SocketAddress
 from extproc.config.load import load
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.files import Folder
 from extproc.envoyconf.render.bootstrap import render
 from extproc.envoyconf.render.discovery import processor_files
-from extproc.envoyconf.topology import Places, build
 from extproc.envoyconf.upstreams import ProcessorTls
 from tests.certificates import Issued, issue
 from tests.e2e.gateway import DEADLINE, ENVOY, Gateway

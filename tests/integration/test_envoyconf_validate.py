@@ -15,11 +15,11 @@ from trustme import CA
 
 from extproc.address import PipeAddress, SocketAddress
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.files import Folder
 from extproc.envoyconf.render.bootstrap import render
 from extproc.envoyconf.render.discovery import files
 from extproc.envoyconf.secrets import secrets
-from extproc.envoyconf.topology import Places, build
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FULL: dict[str, Any] = {

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from extproc.address import SocketAddress
 from extproc.config.model.root import Config
-from extproc.envoyconf.topology import AgentListener, Places, Topology, build
+from extproc.envoyconf.build import Places, build
+from extproc.envoyconf.topology import AgentListener, Topology
 from extproc.manifests.envoy_gateway.agents import Reachable, agent_route, reachable
 from extproc.manifests.envoy_gateway.decision import nowhere, undecided
 from extproc.manifests.envoy_gateway.egress import egress

@@ -7,8 +7,9 @@ from typing import Final
 
 from extproc.config.model.agents import Agent
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import BESIDE_A_GATEWAY
 from extproc.envoyconf.files import header_secret, key_secret, secret_file
-from extproc.envoyconf.topology import BESIDE_A_GATEWAY, AgentListener, Topology
+from extproc.envoyconf.topology import AgentListener, Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
 from extproc.manifests.istio.gateways import host_of, name_of
 from extproc.manifests.istio.place import Place

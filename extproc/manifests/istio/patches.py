@@ -14,12 +14,7 @@ from extproc.envoyconf.resources.egress import egress_listener
 from extproc.envoyconf.resources.http_filters import buffer_disabled, router_filter
 from extproc.envoyconf.resources.listeners import agent_listener
 from extproc.envoyconf.resources.routes import route_configuration
-from extproc.envoyconf.topology import (
-    PROCESSOR_CLUSTER,
-    AgentListener,
-    EgressListener,
-    Topology,
-)
+from extproc.envoyconf.topology import PROCESSOR_CLUSTER, AgentListener, EgressListener, Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
 from extproc.manifests.istio.place import Place, Workload
 from extproc.manifests.istio.routes import ELSEWHERE

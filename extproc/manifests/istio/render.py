@@ -8,9 +8,10 @@ from typing import Final
 
 from extproc.address import SocketAddress
 from extproc.config.model.root import Config, Tracing
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.render.text import as_json
 from extproc.envoyconf.resources.clusters import processor_cluster
-from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.topology import Topology
 from extproc.envoyconf.upstreams import UpstreamCluster
 from extproc.manifests.istio import gateways, patches, policies, processor, services
 from extproc.manifests.istio.notes import notes

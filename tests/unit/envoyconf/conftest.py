@@ -7,8 +7,9 @@ import pytest
 
 from extproc.address import PipeAddress
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.files import Folder
-from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.topology import Topology
 
 Make = Callable[..., Topology]
 

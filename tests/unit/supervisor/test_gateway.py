@@ -9,9 +9,10 @@ import pytest
 
 from extproc.address import PipeAddress
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.files import EGRESS, File, Files, Folder
 from extproc.envoyconf.secrets import Secret, Text
-from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.topology import Topology
 from extproc.supervisor.discovery import Discovery, Rejected
 from extproc.supervisor.envoy import EnvoyAdmin
 from extproc.supervisor.gateway import Gateway

@@ -7,8 +7,9 @@ import yaml
 
 from extproc.address import SocketAddress
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.render.snippet import render
-from extproc.envoyconf.topology import Places, Topology, build
+from extproc.envoyconf.topology import Topology
 
 
 def topology(egress: SocketAddress | None = None, **more: Any) -> Topology:

@@ -4,8 +4,8 @@ from typing import Any
 
 from extproc.address import PipeAddress
 from extproc.config.model.root import Config
+from extproc.envoyconf.build import Places, build
 from extproc.envoyconf.resources.bootstrap import bootstrap
-from extproc.envoyconf.topology import Places, build
 
 CONFIG = {
     "version": "v1",
