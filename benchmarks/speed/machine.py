@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,7 +24,8 @@ def describe() -> Mapping[str, str]:
         "Processor": f"{_processor()}, {os.cpu_count()} cores",
         "Memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "Kernel": f"{platform.system()} {platform.release()}",
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        # A build with profile-guided optimization is a fifth faster: whose it is tells.
+        "Python": f"{platform.python_implementation()} {sys.version}",
         "Envoy": _version(binary(), "--version"),
         "wrk": _version("wrk", "-v"),
         **{name: version(name) for name in _LIBRARIES},
