@@ -5,6 +5,7 @@ The only module that touches generated code, and the only place an ImmediateResp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from struct import Struct as Packing
@@ -47,6 +48,13 @@ from extproc.verdict import Form, Verdict
 MAX_MESSAGE_OVERHEAD: Final = 2**20
 """Bytes a message may have beyond the body it carries: headers and framing."""
 
+_LARGE: Final = 256 * 2**10
+"""Bytes of a message from which it is worth to look for a body in it by ourselves."""
+_BODY: Final = re.compile(rb"\x22([\x80-\xff]{0,3}[\x00-\x7f])\x0a([\x80-\xff]{0,3}[\x00-\x7f])")
+"""How a message with a `request_body` begins: its tag and length, and those of the `body`."""
+_AFTER_BODY: Final = frozenset({b"", b"\x10\x01"})
+"""Nothing, or `end_of_stream`."""
+
 _TRAILERS: Final = frozenset({Slot.REQUEST_TRAILERS, Slot.RESPONSE_TRAILERS})
 _TEMPLATES: Final = 4096
 """Kept: as many as there are forms of verdicts."""
@@ -72,16 +80,43 @@ class MalformedMessage(Exception):
     """Bytes that are no ProcessingRequest, or one without a phase."""
 
 
-def parse(data: bytes) -> pb.ProcessingRequest:
-    """Return one serialized message of Envoy. Raises `MalformedMessage`."""
+def parse(data: bytes) -> pb.ProcessingRequest | RequestBody:
+    """Return one serialized message of Envoy. Raises `MalformedMessage`.
+
+    A large body is not held once more, within a message: it is the event already.
+    """
     try:
-        return pb.ProcessingRequest.FromString(data)
+        body = _body(data) if len(data) >= _LARGE else None
+        return pb.ProcessingRequest.FromString(data) if body is None else body
     except DecodeError as error:
         raise MalformedMessage("not a ProcessingRequest") from error
 
 
-def decode(message: pb.ProcessingRequest) -> Event:
+def _body(data: bytes) -> RequestBody | None:
+    """Return the body that a message is, None where that is not plain. Raises DecodeError.
+
+    Two messages, one written after the other, are one with the fields of both: so it is a body
+    where it begins with one, as Envoy's do, and what follows is of no phase.
+    """
+    begins = _BODY.match(data)
+    if begins is None:
+        return None
+    end, last = begins.end(1) + _number(begins[1]), begins.end() + _number(begins[2])
+    if not last <= end <= len(data) or data[last:end] not in _AFTER_BODY:
+        return None
+    if pb.ProcessingRequest.FromString(data[end:]).WhichOneof("request") is not None:
+        return None
+    return RequestBody(data[begins.end() : last])
+
+
+def _number(written: bytes) -> int:
+    return sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(written))
+
+
+def decode(message: pb.ProcessingRequest | RequestBody) -> Event:
     """Return the event that a message is. Raises `MalformedMessage`."""
+    if isinstance(message, RequestBody):
+        return message
     phase = message.WhichOneof("request")
     if phase == "request_body":
         return RequestBody(message.request_body.body)

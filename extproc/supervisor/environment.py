@@ -19,7 +19,7 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
         # Allocation Tunables).
         "GLIBC_TUNABLES": (
             f"glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold={_LARGE}"
-            f":glibc.malloc.trim_threshold={_LARGE}"
+            f":glibc.malloc.trim_threshold={_LARGE}:glibc.malloc.arena_max=1"
         ),
     }
 )
