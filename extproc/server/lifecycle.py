@@ -12,6 +12,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
+from extproc import heap
 from extproc.address import PipeAddress
 from extproc.address import parse as parse_address
 from extproc.certificates import ServerTls
@@ -60,8 +61,7 @@ class Server:
         self._server = grpc.aio.server(options=_OPTIONS, interceptors=only)
         handler = grpc.stream_unary_rpc_method_handler(
             self._servicer.process,
-            # By gRPC, who drops the bytes then: a body is not held three times.
-            request_deserializer=parse,
+            request_deserializer=_parse,
         )
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
@@ -100,6 +100,13 @@ class Server:
         await asyncio.sleep(notice)
         if self._server is not None:
             await self._server.stop(grace)
+
+
+def _parse(data: bytes) -> object:
+    """Parse a message for gRPC, who drops the bytes then: a body is not held three times."""
+    if len(data) >= heap.LARGE:
+        heap.give_back()
+    return parse(data)
 
 
 def _share(socket: Path) -> None:

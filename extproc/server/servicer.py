@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import grpc.aio
 
-from extproc import heap
 from extproc.deadlines import Deadline
 from extproc.errors import Reject, UnsupportedGateway
 from extproc.http import NO_MUTATIONS, HttpRequest
@@ -141,8 +140,6 @@ class _Stream:
         return self._machine.receive(Screened(screened))
 
     async def _decide(self, request: HttpRequest) -> Command:
-        if len(request.body) >= heap.LARGE:
-            await heap.give_back()
         if self._pipeline.takes_over(request):
             readdressed = await self._pipeline.readdress(request)
             return self._machine.receive(Decided(readdressed))

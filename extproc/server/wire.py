@@ -49,7 +49,7 @@ MAX_MESSAGE_OVERHEAD: Final = 2**20
 """Bytes a message may have beyond the body it carries: headers and framing."""
 
 _LARGE: Final = 256 * 2**10
-"""Bytes of a message from which it is worth to look for a body in it by ourselves."""
+"""Bytes of a message from which it is worth looking for a body in it by ourselves."""
 _BODY: Final = re.compile(rb"\x22([\x80-\xff]{0,3}[\x00-\x7f])\x0a([\x80-\xff]{0,3}[\x00-\x7f])")
 """How a message with a `request_body` begins: its tag and length, and those of the `body`."""
 _AFTER_BODY: Final = frozenset({b"", b"\x10\x01"})
@@ -95,13 +95,13 @@ def parse(data: bytes) -> pb.ProcessingRequest | RequestBody:
 def _body(data: bytes) -> RequestBody | None:
     """Return the body that a message is, None where that is not plain. Raises DecodeError.
 
-    Two messages, one written after the other, are one with the fields of both: so it is a body
-    where it begins with one, as Envoy's do, and what follows is of no phase.
+    Two messages written one after the other are one with the fields of both: so it is a body where
+    it begins with one, as Envoy's do, and what follows is of no phase.
     """
     begins = _BODY.match(data)
     if begins is None:
         return None
-    end, last = begins.end(1) + _number(begins[1]), begins.end() + _number(begins[2])
+    end, last = begins.end(1) + _varint(begins[1]), begins.end() + _varint(begins[2])
     if not last <= end <= len(data) or data[last:end] not in _AFTER_BODY:
         return None
     if pb.ProcessingRequest.FromString(data[end:]).WhichOneof("request") is not None:
@@ -109,14 +109,16 @@ def _body(data: bytes) -> RequestBody | None:
     return RequestBody(data[begins.end() : last])
 
 
-def _number(written: bytes) -> int:
+def _varint(written: bytes) -> int:
     return sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(written))
 
 
 def decode(message: pb.ProcessingRequest | RequestBody) -> Event:
     """Return the event that a message is. Raises `MalformedMessage`."""
-    if isinstance(message, RequestBody):
-        return message
+    return message if isinstance(message, RequestBody) else _event(message)
+
+
+def _event(message: pb.ProcessingRequest) -> Event:
     phase = message.WhichOneof("request")
     if phase == "request_body":
         return RequestBody(message.request_body.body)

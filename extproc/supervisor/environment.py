@@ -15,8 +15,9 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
         # Workers share the cores: threads of one decision would wait for those of others.
         "OPENBLAS_NUM_THREADS": "1",
         # What a large body took goes back to the system at once; that it comes in huge pages,
-        # where the kernel has them, takes a third off the CPU of reading one (glibc manual, Memory
-        # Allocation Tunables).
+        # where the kernel has them, takes a third off the CPU of reading one. Of one arena, all
+        # threads have what one of them has freed: they take turns anyhow, for the interpreter
+        # (glibc manual, Memory Allocation Tunables).
         "GLIBC_TUNABLES": (
             f"glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold={_LARGE}"
             f":glibc.malloc.trim_threshold={_LARGE}:glibc.malloc.arena_max=1"

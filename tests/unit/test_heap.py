@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 
@@ -9,7 +8,6 @@ import pytest
 from extproc import heap
 
 PIECES = """
-import asyncio
 from pathlib import Path
 from extproc import heap
 
@@ -20,7 +18,7 @@ pieces = [bytearray(8000) for _ in range(8000)]
 last = bytearray(8000)
 whole = resident()
 pieces.clear()
-asyncio.run(heap.give_back())
+heap.give_back()
 print(whole - resident())
 """
 
@@ -32,6 +30,6 @@ def test_what_is_free_goes_back() -> None:
     assert int(freed) > 50 * 2**20
 
 
-async def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "_trim", None)
-    await asyncio.wait_for(heap.give_back(), 1)
+    heap.give_back()

@@ -13,11 +13,14 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from extproc import heap
+from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.certificates import ServerTls
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
-from extproc.server.lifecycle import _OPTIONS, Server
+from extproc.server.lifecycle import _OPTIONS, Server, _parse
+from extproc.stream.events import RequestBody
 from tests.certificates import issue
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -165,3 +168,18 @@ async def test_there_are_no_older_streams_before_and_after_a_swap(
     assert server.older_streams == 0
     server.swap(make_pipeline())
     assert server.older_streams == 0
+
+
+def test_what_is_free_goes_back_before_a_large_body_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr(heap, "give_back", lambda: given_back.append(True))
+    small, large = (
+        pb.ProcessingRequest(request_body=pb.HttpBody(body=bytes(size))).SerializeToString()
+        for size in (1000, heap.LARGE)
+    )
+    _parse(small)
+    assert not given_back
+    assert _parse(large) == RequestBody(bytes(heap.LARGE))
+    assert given_back

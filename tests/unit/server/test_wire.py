@@ -15,6 +15,7 @@ from envoy_data_plane.envoy.service.ext_proc import v3 as envoy
 from envoy_data_plane.envoy.type import v3 as envoy_type
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,10 +25,12 @@ from extproc.errors import Reject
 from extproc.forwarding import Trail
 from extproc.http import NO_MUTATIONS, Answer, Metadata, Mutations
 from extproc.plan import Source
+from extproc.server import wire
 from extproc.server.wire import MalformedMessage, decode, encode, parse
 from extproc.stream.commands import Finish, Reply, Respond, Slot
 from extproc.stream.events import (
     BodyMode,
+    Event,
     RequestBody,
     RequestHeaders,
     RequestTrailers,
@@ -197,6 +200,59 @@ def test_a_body_mode_from_the_future_is_malformed() -> None:
 def test_any_bytes_are_an_event_or_malformed(data: bytes) -> None:
     with suppress(MalformedMessage):
         decode(parse(data))
+
+
+MORE = (
+    b"\x22\x03\x0a\x01z",  # another body
+    b"\x22\x00",
+    b"\x12\x00",  # headers
+    bytes(envoy.ProcessingRequest(observability_mode=True)),
+    bytes(envoy.ProcessingRequest(metadata_context=core.Metadata())),
+)
+
+
+@st.composite
+def varints(draw: st.DrawFn, number: int) -> bytes:
+    """A number below 2**14 as protobuf writes it, in more bytes than it needs at times."""
+    digits = (number & 0x7F, number >> 7, 0, 0, 0)
+    used = draw(st.integers(2 if number >> 7 else 1, len(digits)))
+    return bytes([*(digit | 0x80 for digit in digits[: used - 1]), digits[used - 1]])
+
+
+@st.composite
+def nearly_bodies(draw: st.DrawFn) -> bytes:
+    """Messages that begin as those with a body do, of lengths that may be wrong, and then more."""
+    body = draw(st.binary(max_size=200))
+    wrong = st.integers(0, 300)
+    inner = draw(varints(draw(st.just(len(body)) | wrong)))
+    after = draw(st.sampled_from((b"", b"\x10\x01", b"\x10\x00", b"\x0a\x00", b"\x0a\x01y")))
+    field = b"\x0a%s%s%s" % (inner, body, after)
+    outer = draw(varints(draw(st.just(len(field)) | wrong)))
+    more = draw(st.lists(st.sampled_from(MORE), max_size=2).map(b"".join) | st.binary(max_size=6))
+    return b"\x22%s%s%s" % (outer, field, more)
+
+
+@given(nearly_bodies())
+def test_a_large_body_is_what_the_library_finds(data: bytes) -> None:
+    expected: Event | None = None
+    with suppress(DecodeError, MalformedMessage):
+        expected = decode(pb.ProcessingRequest.FromString(data))
+    found: Event | None = None
+    with pytest.MonkeyPatch.context() as patch, suppress(MalformedMessage):
+        patch.setattr(wire, "_LARGE", 0)
+        found = decode(parse(data))
+    assert found == expected
+
+
+@pytest.mark.parametrize("end_of_stream", [True, False])
+def test_no_message_is_made_of_a_large_body(end_of_stream: bool) -> None:
+    body = bytes(2**20)
+    message = envoy.ProcessingRequest(
+        request_body=envoy.HttpBody(body=body, end_of_stream=end_of_stream),
+        metadata_context=core.Metadata(filter_metadata={}),
+        observability_mode=True,
+    )
+    assert parse(bytes(message)) == RequestBody(body)
 
 
 @pytest.mark.parametrize("slot", list(Slot))

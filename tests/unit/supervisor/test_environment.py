@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,22 @@ async def serve():
     await server.start()
     await server.stop(0)
 asyncio.run(serve())
+"""
+
+ARENAS = """
+import ctypes, threading
+library = ctypes.CDLL(None)
+library.fdopen.restype = library.malloc.restype = ctypes.c_void_p
+here = threading.Barrier(4)
+def allocate():
+    here.wait(5)
+    library.malloc(100_000)
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+for each in threads: each.start()
+for each in threads: each.join()
+file = ctypes.c_void_p(library.fdopen(1, b"w"))
+library.malloc_info(0, file)
+library.fflush(file)
 """
 
 
@@ -44,3 +61,9 @@ def test_grpc_knows_all_that_it_is_told() -> None:
         (sys.executable, "-c", SERVE), env=of_workers(Path()), capture_output=True, check=True
     )
     assert told.stderr == b""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others have no such settings")
+def test_all_threads_allocate_from_one_arena() -> None:
+    told = subprocess.check_output((sys.executable, "-c", ARENAS), env=of_workers(Path()))
+    assert told.count(b"<heap nr=") == 1
