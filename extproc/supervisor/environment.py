@@ -9,7 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-_LARGE: Final = 4 * 2**20
+_HELD: Final = 4 * 2**20
+"""Bytes at the end of the heap that are kept for what comes next."""
+_MAPPED: Final = 16 * 2**20
+"""Bytes of one piece of memory that is mapped by itself: each time page by page at both its ends."""
 _OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         # Workers share the cores: threads of one decision would wait for those of others.
@@ -19,8 +22,8 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
         # threads have what one of them has freed: they take turns anyhow, for the interpreter
         # (glibc manual, Memory Allocation Tunables).
         "GLIBC_TUNABLES": (
-            f"glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold={_LARGE}"
-            f":glibc.malloc.trim_threshold={_LARGE}:glibc.malloc.arena_max=1"
+            f"glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold={_MAPPED}"
+            f":glibc.malloc.trim_threshold={_HELD}:glibc.malloc.arena_max=1"
         ),
     }
 )
