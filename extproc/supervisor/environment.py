@@ -12,15 +12,16 @@ from typing import Final
 _HELD: Final = 4 * 2**20
 """Bytes at the end of the heap that are kept for what comes next."""
 _MAPPED: Final = 16 * 2**20
-"""Bytes of one piece of memory that is mapped by itself: each time page by page at both its ends."""
+"""Bytes of a piece of memory that is mapped by itself. Its ends always come in small pages."""
+
 _OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         # Workers share the cores: threads of one decision would wait for those of others.
         "OPENBLAS_NUM_THREADS": "1",
-        # What a large body took goes back to the system at once; that it comes in huge pages,
-        # where the kernel has them, takes a third off the CPU of reading one. Of one arena, all
-        # threads have what one of them has freed: they take turns anyhow, for the interpreter
-        # (glibc manual, Memory Allocation Tunables).
+        # What a large body took goes back to the system soon; that it comes in huge pages, where
+        # the kernel has them, takes a third off the CPU of reading one. Of one arena, all threads
+        # have what one of them has freed: they take turns anyhow, for the interpreter (glibc
+        # manual, Memory Allocation Tunables).
         "GLIBC_TUNABLES": (
             f"glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold={_MAPPED}"
             f":glibc.malloc.trim_threshold={_HELD}:glibc.malloc.arena_max=1"
