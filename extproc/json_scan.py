@@ -94,14 +94,17 @@ def decode(value: bytes) -> JsonValue:
 def elements(body: bytes, place: Place) -> Iterator[tuple[Place, JsonValue]]:
     """Yield place and value of each element of a checked array, decoded one at a time."""
     offset, end = place
-    text = str(memoryview(body)[offset:end], "latin-1")
+    whole = memoryview(body)
+    text = str(whole[offset:end], "latin-1")
     plain = text.isascii()
     index = _skip(_BLANKS, text, 1)
     while text[index] != "]":
         value, end = _VALUES.raw_decode(text, index)
         found = offset + index, offset + end
         if not (plain or text[index:end].isascii()):
-            value = decode(body[slice(*found)])
+            # A large one is not to be held twice.
+            value = None
+            value = _VALUES.raw_decode(str(whole[slice(*found)], "utf-8"))[0]
         yield found, value
         index = _skip(_COMMA, text, end)
 

@@ -70,12 +70,11 @@ class Pipeline:
         model = self.runtime.models.get(target.removeprefix(names.TAKEOVER))
         if model is None:
             return Mutations()
-        body, limits = request.body, self.runtime.limits
         try:
-            conversation = await off_loop(len(body), decode, request.path, body, limits)
+            body = await off_loop(len(request.body), _with_model, request, model, self.runtime)
         except Exception as error:  # noqa: BLE001 - to_reject is the one place that knows them all
             return to_reject(error)
-        return Mutations(body=conversation.document.replace("model", encode(model)).body)
+        return Mutations(body=body)
 
     def span(self, request: HttpRequest, gateway: str | None) -> AbstractContextManager[Span]:
         """Return the span of a request: under the gateway's, which that names in the stream.
@@ -203,6 +202,11 @@ class Pipeline:
             if parent is not None and traceparent.trace_id(parent) is not None:
                 return parent
         return self.runtime.tracer.start()
+
+
+def _with_model(request: HttpRequest, model: str, runtime: Runtime) -> bytes:
+    document = decode(request.path, request.body, runtime.limits).document
+    return document.replace("model", encode(model)).body
 
 
 async def _finish(
