@@ -94,9 +94,11 @@ def evidence_of(scorer: Scorer, case: Case) -> tuple[Evidence, float]:
     messages = tuple(Message(each["role"], each["content"]) for each in case["messages"])
     turn = read_turn(Conversation(Api.CHAT, JsonObject(b"{}", {}), None, messages), str)
     scored = scorer.score(turn.counted)
-    fits = calibration.fits(scored.units, scored.off_topic[:, None])
+    odds = calibration.odds(scored.units, scored.off_topic[:, None])
+    fits = calibration.fits(odds.max(axis=0))
     kinship = scorer.index.kinship
-    evidence = Evidence(turn, scored.units, fits, kinship, scored.closing, scored.continuation)
+    talk = scored.closing, scored.continuation
+    evidence = Evidence(turn, scored.units, odds, fits, kinship, *talk)
     return evidence, float(scored.off_topic[0])
 
 

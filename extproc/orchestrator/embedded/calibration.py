@@ -25,20 +25,35 @@ _OWN_TASK: Final = (1.49, 2.54, 1.13, 1.92, 1.04, -2.73, -5.6)
 _LEAVES: Final = (6.69, -4.84, 3.17, -0.71, -8.35)
 
 
-def fits(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how likely it is that an agent with these units is meant, and not nothing."""
+def odds(units: NDArray[np.float32], off_topic: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how likely it is that an agent with these units is meant, and not nothing.
+
+    In log-odds: `likely` and `fits` turn them into likelihoods.
+    """
     by_units, by_off_topic, bias = _FITS
-    capped = np.minimum(units, _BEYOND * units + (1 - _BEYOND) * _CEILING)
-    likely: NDArray[np.float32] = np.reciprocal(
-        1 + np.exp(-by_units * capped - (by_off_topic * off_topic + bias))
-    )
+    capped: NDArray[np.float32] = _BEYOND * units
+    capped += (1 - _BEYOND) * _CEILING
+    np.minimum(units, capped, out=capped)
+    capped *= by_units
+    capped += by_off_topic * off_topic + bias
+    return capped
+
+
+def fits(odds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the likelihoods of log-odds."""
+    likely: NDArray[np.float32] = np.reciprocal(1 + np.exp(-odds))
     return likely
+
+
+def likely(odds: float) -> float:
+    """Return the likelihood of log-odds."""
+    return (1 + math.tanh(odds / 2)) / 2
 
 
 def right(lead: float) -> float:
     """Return how likely the best agent is the right one, by its lead in units over the next."""
     by_lead, bias = _RIGHT
-    return _logistic(by_lead * min(lead, _CEILING) + bias)
+    return likely(by_lead * min(lead, _CEILING) + bias)
 
 
 class OwnTask(NamedTuple):
@@ -104,8 +119,4 @@ def leaves(leaving: Leaving) -> float:
 
 def _weighed(figures: Sequence[float], features: Sequence[float]) -> float:
     # The bias stands last, beyond the features.
-    return _logistic(sum(map(mul, figures, features), figures[-1]))
-
-
-def _logistic(total: float) -> float:
-    return (1 + math.tanh(total / 2)) / 2
+    return likely(sum(map(mul, figures, features), figures[-1]))

@@ -20,20 +20,18 @@ _CLOSING: Final = 0.5
 _CLEAR: Final = 0.9
 """How likely a clause must be to speak for a turn that as a whole speaks for nobody."""
 
-_ALONE: Final = 10.0
-"""The lead in units of an agent that has no rival."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the scores say of a turn: a row for each of its texts, a column for each agent.
 
-    `units` are the scorer's, `fits` the likelihoods that go with them. `kinship` says how near
-    agents are to each other (cosine).
+    `units` are the scorer's, `odds` the log-odds of a fit that go with them. `fits` says how likely
+    each agent is to fit any of the texts, `kinship` how near agents are to each other (cosine).
     """
 
     turn: Turn
     units: NDArray[np.float32]
+    odds: NDArray[np.float32]
     fits: NDArray[np.float32]
     kinship: NDArray[np.float32]
     closing: NDArray[np.float32]
@@ -73,7 +71,7 @@ def choose(evidence: Evidence, previous: int | None, max_agents: int) -> Choice:
 def leaving(evidence: Evidence, previous: int) -> calibration.Leaving:
     """Return what speaks for and against leaving the agent of the turn before (its column)."""
     units = evidence.units
-    others = np.delete(units, previous, axis=1).max(axis=1)
+    others = _without(units, previous).max(axis=1)
     row = int(np.argmax(others - units[:, previous] / 2))
     return calibration.Leaving(
         other=float(others[row]),
@@ -109,43 +107,36 @@ def _steps(evidence: Evidence, tasks: Sequence[Task], left: int | None) -> dict[
 def parts(evidence: Evidence, tasks: Sequence[Task]) -> Iterator[tuple[int, calibration.OwnTask]]:
     """Yield each task's best agent, and what speaks for a task of its own.
 
-    Nothing where all tasks are for one agent.
+    Tasks that are the same come once. Nothing where all are for one agent.
     """
     best = evidence.units.argmax(axis=1).tolist()
-    wanted = [best[task.row] for task in tasks]
-    agents = sorted(set(wanted))
+    agents = sorted({best[task.row] for task in tasks})
     if len(agents) <= 1:
         return
-    # What is best of all is best of these too; and nobody is nearer to an agent than it is itself.
-    units = evidence.units[:, agents]
-    units.sort(axis=1)
-    leads = (units[:, -1] - units[:, -2]).tolist()
-    kinship = evidence.kinship[agents][:, agents]
-    kinship.sort(axis=1)
-    nearest = dict(zip(agents, kinship[:, -2].tolist(), strict=True))
-    whole = evidence.units[0].tolist()
+    units = evidence.units.take(agents, axis=1).tolist()
+    whole = dict(zip(agents, units[0], strict=True))
+    # Nobody is nearer to an agent than it is itself.
+    kinship = evidence.kinship.take(agents, axis=0).take(agents, axis=1).tolist()
+    nearest = {agent: sorted(near)[-2] for agent, near in zip(agents, kinship, strict=True)}
     content_words = evidence.turn.counted.content_words
-    among = set(np.argsort(-evidence.units[0])[: len(tasks) + 1].tolist())
-    for task, agent in zip(tasks, wanted, strict=True):
-        yield (
-            agent,
-            calibration.OwnTask(
-                leads[task.row],
-                whole[agent],
-                task.marked,
-                agent in among,
-                content_words[task.row],
-                nearest[agent],
-            ),
+    few = float(np.sort(evidence.units[0])[-len(tasks) - 1 :][0])
+    for row, marked in dict.fromkeys(tasks):
+        agent = best[row]
+        # What is best of all is best of these too.
+        next_best, lead = sorted(units[row])[-2:]
+        among = whole[agent] >= few
+        words = content_words[row]
+        own = calibration.OwnTask(
+            lead - next_best, whole[agent], marked, among, words, nearest[agent]
         )
+        yield agent, own
 
 
 def _one(evidence: Evidence, left: int | None) -> Choice:
     """Choose one agent by the whole turn, or by the clause that tells most where that must."""
     units, row = evidence.units, 0
     if left is not None:
-        units = units.copy()
-        units[:, left] = -np.inf
+        units = _without(units, left)
     best, likely = _best(evidence, units, 0)
     if evidence.turn.coarse and (left is not None or likely < _LIKELY):
         tops = units.max(axis=1).tolist()
@@ -155,11 +146,17 @@ def _one(evidence: Evidence, left: int | None) -> Choice:
             row, best, likely = clearest, clause_best, clause_likely
     if likely < _LIKELY:
         return Choice((), 1 - likely)
-    rivals = np.delete(units[row], best)
-    lead = float(units[row, best] - rivals.max()) if rivals.size else _ALONE
+    ranked: list[float] = np.sort(units[row])[-2:].tolist()
+    lead = ranked[1] - ranked[0] if len(ranked) > 1 else math.inf
     return Choice((best,), likely * calibration.right(lead))
 
 
 def _best(evidence: Evidence, units: NDArray[np.float32], row: int) -> tuple[int, float]:
     best = int(units[row].argmax())
-    return best, float(evidence.fits[row, best])
+    return best, calibration.likely(float(evidence.odds[row, best]))
+
+
+def _without(units: NDArray[np.float32], agent: int) -> NDArray[np.float32]:
+    units = units.copy()
+    units[:, agent] = -np.inf
+    return units

@@ -83,7 +83,8 @@ class Index:
         self.kinship: Scores = centroids @ centroids.T
         own = [spoken_words(clip(" ".join(texts))) for texts in wholes]
         known = [sum(word in table.vocabulary for word in words) for words in own]
-        self._own_legible = _as_english(np.array(known), np.array(list(map(len, own)))).mean()
+        shares = _as_english(np.array(known), np.array(list(map(len, own))))
+        self._own_legible = float(shares.mean())
         self._table = table
         self._lexical = Lexical(wholes)
         self._related = RelatedWords([texts[0] for texts in wholes], table)

@@ -66,11 +66,12 @@ class Planner:
         units, kinship = scored.units, self.scorer.index.kinship
         if columns is not None:
             units, kinship = units[:, columns], kinship[np.ix_(columns, columns)]
-        fits = calibration.fits(units, scored.off_topic[:, None])
-        evidence = Evidence(turn, units, fits, kinship, scored.closing, scored.continuation)
+        odds = calibration.odds(units, scored.off_topic[:, None])
+        fits = calibration.fits(odds.max(axis=0))
+        evidence = Evidence(turn, units, odds, fits, kinship, scored.closing, scored.continuation)
         previous = ids.index(question.previous) if question.previous in ids else None
         choice = choose(evidence, previous, self._max_agents)
-        scores = dict(zip(ids, fits.max(axis=0).tolist(), strict=True))
+        scores = dict(zip(ids, fits.tolist(), strict=True))
         if not choice.agents and turn.texts[0].strip() and not evidence.says_goodbye:
             choice = self._leftover(ids, choice, scores)
         agents = tuple(ids[column] for column in choice.agents)

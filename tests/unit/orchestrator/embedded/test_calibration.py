@@ -1,27 +1,35 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from extproc.orchestrator.embedded.calibration import (
     Leaving,
     OwnTask,
     fits,
     leaves,
+    likely,
+    odds,
     own_task,
     right,
 )
 
 
 def test_an_agent_with_more_units_fits_better_even_beyond_certainty() -> None:
-    likely = fits(np.array([[-1, 0, 1, 3, 9]], np.float32), np.zeros((1, 1), np.float32))[0]
-    assert (np.diff(likely) > 0).all()
-    assert likely[1] < 0.5 < likely[2]
+    found = fits(odds(np.array([[-1, 0, 1, 3, 9]], np.float32), np.zeros((1, 1), np.float32))[0])
+    assert (np.diff(found) > 0).all()
+    assert found[1] < 0.5 < found[2]
 
 
 def test_off_topic_talk_fits_less() -> None:
     units = np.array([[0.4]], np.float32)
     near, far = (np.array([[nearness]], np.float32) for nearness in (0.9, 0.0))
-    assert fits(units, near) < fits(units, far)
+    assert odds(units, near) < odds(units, far)
+
+
+def test_likelihoods_of_one_and_of_many_are_the_same() -> None:
+    many = np.linspace(-9, 9, 30, dtype=np.float32)
+    assert fits(many) == pytest.approx([likely(each) for each in many.tolist()], abs=1e-6)
 
 
 def test_a_lead_makes_it_likelier_to_be_right() -> None:
@@ -30,14 +38,14 @@ def test_a_lead_makes_it_likelier_to_be_right() -> None:
 
 def test_what_speaks_for_a_task_of_its_own() -> None:
     part = OwnTask(lead=0.8, whole=0.6, marked=False, among=True, content_words=2, kinship=0.4)
-    likely = own_task(part)
-    assert own_task(part._replace(lead=1.2)) > likely
-    assert own_task(part._replace(whole=0.9)) > likely
-    assert own_task(part._replace(marked=True)) > likely
-    assert own_task(part._replace(content_words=4)) > likely
-    assert own_task(part._replace(among=False)) < likely
-    assert own_task(part._replace(kinship=0.9)) < likely
-    assert own_task(part._replace(kinship=-0.5)) >= likely
+    before = own_task(part)
+    assert own_task(part._replace(lead=1.2)) > before
+    assert own_task(part._replace(whole=0.9)) > before
+    assert own_task(part._replace(marked=True)) > before
+    assert own_task(part._replace(content_words=4)) > before
+    assert own_task(part._replace(among=False)) < before
+    assert own_task(part._replace(kinship=0.9)) < before
+    assert own_task(part._replace(kinship=-0.5)) >= before
 
 
 def test_a_turn_leaves_for_a_better_agent_and_not_for_a_yes() -> None:

@@ -27,12 +27,13 @@ def evidence(
     tasks = tuple(Task(row, marked) for row in range(1, len(units)))
     counted = replace(count_words(["text"]), content_words=[5, *[2 for _ in tasks]])
     turn = Turn(tuple("text" for _ in units), tasks, tasks, counted)
-    nothing = np.zeros((len(units), 1), np.float32)
+    odds = calibration.odds(rows, np.zeros((len(units), 1), np.float32))
     alike = np.full((rows.shape[1], rows.shape[1]), kinship, np.float32)
     return Evidence(
         turn,
         rows,
-        calibration.fits(rows, nothing),
+        odds,
+        calibration.fits(odds.max(axis=0)),
         alike,
         np.full(len(units), closing, np.float32),
         np.full(len(units), continuation, np.float32),
@@ -122,7 +123,10 @@ def test_parts_are_beside_the_best_agents_of_the_others(
     assert [agent for agent, _ in found] == (wanted if len(set(wanted)) > 1 else [])
     for task, (agent, part) in zip(said.turn.coarse, found, strict=False):
         others = sorted(set(wanted) - {agent})
-        assert part.lead == said.units[task.row, agent] - said.units[task.row, others].max()
+        row = said.units[task.row]
+        assert part.lead == pytest.approx(float(row[agent] - row[others].max()), abs=1e-6)
         assert part.kinship == kinship[agent, others].max()
         assert part.whole == said.units[0, agent]
+        before = int((said.units[0] > said.units[0, agent]).sum())
+        assert part.among == (before <= len(said.turn.coarse))
         assert part.content_words == 2

@@ -57,6 +57,13 @@ def test_known_words_make_a_text_legible(index: Index) -> None:
     assert index.read(count_words(texts)).legible[:, 0].tolist() == [1, 0, 0]
 
 
+def test_all_is_in_single_precision(index: Index) -> None:
+    reading = index.read(count_words(["will it rain", "погода"]))
+    ranking = index.rank(reading, reading.vectors)
+    scores = ranking.fused, ranking.dense, ranking.lexical, ranking.related
+    assert {each.dtype.name for each in scores} == {"float32"}
+
+
 def test_an_agent_is_nearest_to_itself(index: Index) -> None:
     assert index.kinship.argmax(axis=1).tolist() == [0, 1, 2]
 
