@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Final, Protocol, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from extproc.orchestrator.embedded.tokens import WordPiece
 Vectors = NDArray[np.float32]
 """A row for each text or word; one that says nothing has a row of zeros."""
 
-_TINY: Final = np.finfo(np.float32).tiny
+TINY: Final = np.finfo(np.float32).tiny
 
 _BATCH: Final = 32
 """Texts whose words are counted at once: a catalogue has more words than a turn."""
@@ -65,18 +65,18 @@ class TokenTable:
     def words(self, words: Sequence[str]) -> Vectors:
         """Return one row for each word, whose length tells how much the word says."""
         pieces = [self._pieces(word) or self._unspelled for word in words]
-        tokens = list(chain.from_iterable(pieces))
-        sizes = np.array(list(map(len, pieces)))
-        if not tokens:
+        tokens = np.array(list(chain.from_iterable(pieces)), np.intp)
+        sizes = list(map(len, pieces))
+        if not pieces:
             return np.zeros((0, self.dimensions), np.float32)
         rows = self._tokens.take(tokens, axis=0) * self._scales.take(tokens)[:, None]
-        means: Vectors = np.add.reduceat(rows, sizes.cumsum() - sizes)
-        means /= sizes[:, None]
+        means: Vectors = np.add.reduceat(rows, [0, *accumulate(sizes[:-1])])
+        means /= np.array(sizes, np.float32)[:, None]
         return means
 
 
 class Nearest:
-    """The greatest cosine of vectors to any of a group's, for several groups of unit vectors."""
+    """The greatest product of vectors with any of a group's, for several groups of vectors."""
 
     def __init__(self, groups: Sequence[Vectors]) -> None:
         # In this layout products of few texts take half the time.
@@ -85,7 +85,10 @@ class Nearest:
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """Return a row for each vector, a column for each group, none of which may be empty."""
-        nearest: Vectors = np.maximum.reduceat(vectors @ self._columns, self._starts, axis=1)
+        products: Vectors = vectors @ self._columns
+        if products.shape[1] == len(self._starts):
+            return products
+        nearest: Vectors = np.maximum.reduceat(products, self._starts, axis=1)
         return nearest
 
 
@@ -97,5 +100,5 @@ def lengths(vectors: Vectors) -> Vectors:
 
 def unit(vectors: Vectors) -> Vectors:
     """Return the rows at length one; rows of zeros stay."""
-    divisors: Vectors = np.maximum(lengths(vectors), _TINY)
+    divisors: Vectors = np.maximum(lengths(vectors), TINY)
     return vectors / divisors[:, None]

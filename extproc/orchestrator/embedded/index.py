@@ -76,10 +76,11 @@ class Index:
         wholes = [agent_texts(agent) for agent in agents]
         phrases = [agent_phrases(agent) for agent in agents]
         centroids = unit(np.stack([vectors(texts).sum(axis=0) for texts in wholes]))
-        self._nearest = Nearest(
-            [vectors([*own, *parts]) for own, parts in zip(wholes, phrases, strict=True)]
+        singles = [vectors([*own, *parts]) for own, parts in zip(wholes, phrases, strict=True)]
+        # Half centroid, half nearest single text.
+        self.dense = Nearest(
+            [(own + centroid) / 2 for own, centroid in zip(singles, centroids, strict=True)]
         )
-        self._centroids = np.ascontiguousarray(centroids.T)
         self.kinship: Scores = centroids @ centroids.T
         own = [spoken_words(clip(" ".join(texts))) for texts in wholes]
         known = [sum(word in table.vocabulary for word in words) for words in own]
@@ -125,13 +126,6 @@ class Index:
         rows[:, legible] = [
             (word in self._table.vocabulary and word.isalnum(), word.isalnum()) for word in words
         ]
-
-    def dense(self, vectors: Vectors) -> Scores:
-        """Score texts by their unit vectors alone: half centroid, half nearest single text."""
-        scores = self._nearest(vectors)
-        scores += vectors @ self._centroids
-        scores /= 2
-        return scores
 
     def matches(self, text: str) -> list[list[str]]:
         """Return for each agent the words of a text that speak for it, the strongest first."""

@@ -24,6 +24,8 @@ _DOUBT: Final = 0.5
 _PAIR_WEIGHT: Final = 0.5
 _PIECE_WEIGHT: Final = 0.5
 _PIECE_SIZES: Final = (3, 4, 5)
+_PIECE: Final = "#"
+"""Before a piece of a word, where it stands among stems."""
 
 
 class Lexical:
@@ -31,6 +33,8 @@ class Lexical:
 
     def __init__(self, documents: Sequence[Sequence[str]]) -> None:
         self._postings, self._unknown = bm25([Counter(_features(texts)) for texts in documents])
+        pieces = [each for each in self._postings if each.startswith(_PIECE)]
+        self._pieces = {each.removeprefix(_PIECE): self._postings.pop(each) for each in pieces}
         pairs = {}
         for feature in [each for each in self._postings if " " in each]:
             first, second = feature.split(" ")
@@ -62,7 +66,7 @@ class Lexical:
         weight = word_weight(word)
         share = weight * _PIECE_WEIGHT / len(pieces)
         known = [(self._postings[stemmed], weight)] if stemmed in self._postings else []
-        known += [(self._postings[each], share) for each in pieces if each in self._postings]
+        known += [(self._pieces[each], share) for each in pieces if each in self._pieces]
         mass = weight * (1 + _PIECE_WEIGHT) * self._unknown
         for posting, counts in known:
             row[posting.agents] += counts * posting.weights
@@ -82,7 +86,7 @@ def _features(texts: Iterable[str]) -> Iterator[str]:
         tokens = spoken_words(text)
         for word in tokens:
             yield stem(word)
-            yield from _pieces(word)
+            yield from (f"{_PIECE}{piece}" for piece in _pieces(word))
         yield from _pairs(tokens)
 
 
@@ -95,7 +99,7 @@ def _pairs(tokens: Sequence[str]) -> Iterator[str]:
 def _pieces(word: str) -> list[str]:
     edged = f"<{word}>"
     return [
-        f"#{edged[start : start + size]}"
+        edged[start : start + size]
         for size in _PIECE_SIZES
         for start in range(len(edged) - size + 1)
     ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from extproc.orchestrator.embedded.background import off_topic_sentences
 from extproc.orchestrator.embedded.bm25 import Scores
-from extproc.orchestrator.embedded.dense import TokenTable, Vectors, lengths, unit
+from extproc.orchestrator.embedded.dense import TINY, TokenTable, Vectors, lengths, unit
 from extproc.orchestrator.embedded.lexical import word_weight
 from extproc.orchestrator.embedded.rows import Rows
 from extproc.orchestrator.embedded.text import STOP_WORDS, spoken_words
@@ -33,7 +33,8 @@ class RelatedWords:
         vocabularies = [_vocabulary(text) for text in documents]
         words = sorted({word for each in vocabularies for word in each})
         place = {word: index for index, word in enumerate(words)}
-        self._words = np.ascontiguousarray(self._centred(table.words(words)).T)
+        vectors = unit(unit(table.words(words)) - self._centre)
+        self._words = np.ascontiguousarray(vectors.T)
         self._uses = np.array([place[word] for each in vocabularies for word in each], np.intp)
         self._starts = np.cumsum([0, *map(len, vocabularies[:-1])])
         self.width = len(vocabularies) + 1
@@ -43,18 +44,19 @@ class RelatedWords:
 
         `vectors` are the table's rows of the words.
         """
-        nearness = (self._centred(vectors) @ self._words).take(self._uses, axis=1)
-        nearest = np.maximum.reduceat(nearness, self._starts, axis=1)
-        nearest -= _UNRELATED
-        rows[:, -1] = lengths(vectors) * [word_weight(word) for word in words]
-        rows[:, :-1] = np.maximum(nearest, 0) * (rows[:, -1:] / (1 - _UNRELATED))
+        sizes = lengths(vectors)
+        centred = unit(vectors / np.maximum(sizes, TINY)[:, None] - self._centre)
+        nearness = (centred @ self._words).take(self._uses, axis=1)
+        scores = rows[:, :-1]
+        np.maximum.reduceat(nearness, self._starts, axis=1, out=scores)
+        scores -= _UNRELATED
+        np.maximum(scores, 0, out=scores)
+        rows[:, -1] = sizes * [word_weight(word) for word in words]
+        scores *= rows[:, -1:] / (1 - _UNRELATED)
 
     def scores(self, sums: Rows) -> Scores:
         """Return texts' scores, given the sums of their words' rows: the mean, by weight."""
         return sums[:, :-1] / (sums[:, -1:] + np.float32(_DOUBT))
-
-    def _centred(self, raw: Vectors) -> Vectors:
-        return unit(unit(raw) - self._centre)
 
 
 def _vocabulary(text: str) -> list[str]:

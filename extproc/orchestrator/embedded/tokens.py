@@ -16,7 +16,11 @@ class WordPiece:
     """The ids of a word's pieces; a word that cannot be spelled with them has none."""
 
     def __init__(self, vocabulary: Mapping[str, int]) -> None:
-        self._longest = max(map(len, vocabulary), default=0)
+        # By how a piece begins: that of a number is never long.
+        self._longest: dict[str, int] = {}
+        for piece in vocabulary:
+            own = piece.removeprefix(_CONTINUED)
+            self._longest[own[:1]] = max(len(own), self._longest.get(own[:1], 0))
         self.vocabulary = vocabulary
         self.pieces = functools.lru_cache(maxsize=CACHED_WORDS)(self._pieces)
 
@@ -24,7 +28,8 @@ class WordPiece:
         ids: list[int] = []
         start, prefix = 0, ""
         while start < len(word):
-            for end in range(min(len(word), start + self._longest), start, -1):
+            longest = self._longest.get(word[start], 0)
+            for end in range(min(len(word), start + longest), start, -1):
                 found = self.vocabulary.get(prefix + word[start:end])
                 if found is not None:
                     break

@@ -39,6 +39,11 @@ def test_of_each_group_the_nearest_counts() -> None:
     ]
 
 
+def test_groups_of_one_are_their_products() -> None:
+    vectors = np.array([[0.6, 0.8], [1, 0]], np.float32)
+    assert np.array_equal(Nearest([vectors[:1], vectors[1:]])(vectors), vectors @ vectors.T)
+
+
 def test_unit_keeps_rows_of_zeros() -> None:
     rows = unit(np.array([[3, 4], [0, 0]], np.float32))
     assert rows.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]

@@ -5,7 +5,7 @@ import pytest
 
 from extproc.orchestrator.api import AgentInfo
 from extproc.orchestrator.embedded.counts import count_words
-from extproc.orchestrator.embedded.dense import TokenTable
+from extproc.orchestrator.embedded.dense import TokenTable, unit
 from extproc.orchestrator.embedded.index import Index, agent_phrases, agent_texts
 from extproc.orchestrator.embedded.rows import CACHED_WORDS
 
@@ -62,6 +62,14 @@ def test_all_is_in_single_precision(index: Index) -> None:
     ranking = index.rank(reading, reading.vectors)
     scores = ranking.fused, ranking.dense, ranking.lexical, ranking.related
     assert {each.dtype.name for each in scores} == {"float32"}
+
+
+def test_the_centroid_of_an_agent_counts_half(table: TokenTable) -> None:
+    agent = AgentInfo("home_agent", "Controls lights.", ("lights on", "close the blinds"))
+    single = table(agent_texts(agent))
+    texts = table(["are the blinds closed", "lights", ""])
+    expected = ((texts @ single.T).max(axis=1) + texts @ unit(single.sum(axis=0)[None])[0]) / 2
+    assert Index([agent], table, table).dense(texts)[:, 0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_agent_is_nearest_to_itself(index: Index) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extproc.orchestrator.embedded.rows import CACHED_WORDS, Rows, WordRows
 
@@ -80,6 +82,31 @@ def test_rows_that_were_given_do_not_change(lengths: Lengths) -> None:
     given = rows(["a"])
     rows([f"w{number}" for number in range(CACHED_WORDS)])
     assert np.array_equal(given, [[1, 1]])
+
+
+def test_words_that_are_asked_for_are_not_forgotten(lengths: Lengths) -> None:
+    rows = WordRows(2, lengths, 10)
+    for number in range(100):
+        rows(["always", f"{number}", "often"] if number % 2 else ["always", f"{number}"])
+    assert lengths.asked.count("always") == lengths.asked.count("often") == 1
+
+
+def test_what_is_asked_once_costs_no_other_word_its_row(lengths: Lengths) -> None:
+    rows = WordRows(2, lengths, 200)
+    common = [f"common {number}" for number in range(30)]
+    rows(common)
+    for number in range(1000):
+        before = len(lengths.asked)
+        assert rows([common[number % 30], f"{number}"])[1, 0] == len(f"{number}")
+        assert len(lengths.asked) == before + 1
+
+
+@given(st.lists(st.lists(st.text("abc", max_size=2), max_size=8), max_size=30))
+def test_each_row_is_its_words_whatever_came_before(asked: list[list[str]]) -> None:
+    rows = WordRows(2, Lengths(), 6)
+    for words in asked:
+        assert rows(words)[:, 0].tolist() == [len(word) for word in words]
+        assert len(rows) <= 6
 
 
 def test_the_limit_may_be_lower(lengths: Lengths) -> None:
