@@ -73,19 +73,26 @@ def split(text: str) -> list[Clause]:
         pieces = [piece for sentence in pieces for piece in _pieces(sentence)]
     if len(pieces) > 2 * _ENDS:
         pieces = pieces[:_ENDS] + pieces[-_ENDS:]
+    # Documents repeat themselves.
+    read = {piece: _clause(piece) for piece in dict.fromkeys(pieces)}
     clauses: list[Clause] = []
-    for piece in pieces:
-        earlier = _EARLIER_START.match(piece)
-        rest = piece[earlier.end() :] if earlier else piece
-        leading = _LEADING.match(rest)
-        clause = rest[leading.end() :].strip() if leading else rest.strip()
-        if clause:
-            marked = earlier is not None or leading is not None
-            if marked and clauses:
+    for clause, earlier in map(read.__getitem__, pieces):
+        if clause.text:
+            if clause.marked and clauses:
                 clauses[-1] = clauses[-1]._replace(marked=True)
             place = len(clauses) - 1 if earlier and clauses else len(clauses)
-            clauses.insert(place, Clause(clause, _parts(clause), marked))
+            clauses.insert(place, clause)
     return clauses
+
+
+def _clause(piece: str) -> tuple[Clause, bool]:
+    """Return the clause that a piece of a sentence is, and whether it is to be done earlier."""
+    earlier = _EARLIER_START.match(piece)
+    rest = piece[earlier.end() :] if earlier else piece
+    leading = _LEADING.match(rest)
+    clause = rest[leading.end() :].strip() if leading else rest.strip()
+    marked = earlier is not None or leading is not None
+    return Clause(clause, _parts(clause), marked), earlier is not None
 
 
 def _may_fall_apart(text: str) -> bool:

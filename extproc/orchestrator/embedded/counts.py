@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,18 +63,22 @@ def count_words(texts: Sequence[str]) -> WordCounts:
         mark_sizes.append(len(own_marks))
     spoken = len(said)
     said += marks
-    distinct = dict.fromkeys(said)
-    if max(map(len, distinct), default=0) > MAX_WORD_CHARS:
-        said = cut(said)
-        distinct = dict.fromkeys(said)
-    column = {word: place for place, word in enumerate(distinct)}
-    columns = np.fromiter(map(column.__getitem__, said), np.intp, len(said))
+    column, columns = _number(said)
+    if max(map(len, column), default=0) > MAX_WORD_CHARS:
+        column, columns = _number(cut(said))
     rows = np.array([*range(len(texts)), *range(len(texts))]).repeat(sizes + mark_sizes)
     counts = tally(rows, columns, (len(texts), len(column)))
     content = np.array([word not in STOP_WORDS and word.isalnum() for word in column], np.float32)
     content_words = (counts @ content).astype(int).tolist()
     pairs = _pairs(rows[:spoken], columns[:spoken], content)
     return WordCounts(list(column), counts, content_words, pairs)
+
+
+def _number(words: list[str]) -> tuple[Mapping[str, int], Places]:
+    """Return the numbers of distinct words in the order they first come, and that of each word."""
+    # A word gets its number when it is first looked up.
+    number: defaultdict[str, int] = defaultdict(count().__next__)
+    return number, np.fromiter(map(number.__getitem__, words), np.intp, len(words))
 
 
 def tally(rows: Places, columns: Places, shape: tuple[int, int]) -> Counts:
@@ -83,5 +89,4 @@ def tally(rows: Places, columns: Places, shape: tuple[int, int]) -> Counts:
 
 def _pairs(rows: Places, columns: Places, content: Counts) -> Pairs:
     means = content[columns]
-    count = (rows[:-1] == rows[1:]) & (means[:-1] + means[1:] > 0)
-    return Pairs(rows, columns, count)
+    return Pairs(rows, columns, (rows[:-1] == rows[1:]) & (means[:-1] + means[1:] > 0))

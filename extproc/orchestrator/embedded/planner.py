@@ -69,7 +69,9 @@ class Planner:
         odds = calibration.odds(units, scored.off_topic[:, None])
         fits = calibration.fits(odds.max(axis=0))
         evidence = Evidence(turn, units, odds, fits, kinship, scored.closing, scored.continuation)
-        previous = ids.index(question.previous) if question.previous in ids else None
+        previous = None
+        if question.previous is not None and question.previous in ids:
+            previous = ids.index(question.previous)
         choice = choose(evidence, previous, self._max_agents)
         scores = dict(zip(ids, fits.tolist(), strict=True))
         if not choice.agents and turn.texts[0].strip() and not evidence.says_goodbye:
