@@ -59,10 +59,11 @@ def members(body: bytes, max_depth: int) -> dict[str, JsonValue] | None:
     try:
         _check_structure(body, max_depth)
         text = body.decode()
-        value, end = _MEMBERS.scan_once(text, _skip(_BLANKS, text, 0))  # type: ignore[attr-defined] # public, but not in the stubs
+        start = 0 if text.startswith("{") else _skip(_BLANKS, text, 0)
+        value, end = _MEMBERS.scan_once(text, start)  # type: ignore[attr-defined] # public, but not in the stubs
     except (ValueError, StopIteration, _Refused):
         return None
-    whole = _skip(_BLANKS, text, end) == len(text)
+    whole = end == len(text) or _skip(_BLANKS, text, end) == len(text)
     return value if whole and type(value) is dict and len(value) <= _MAX_MEMBERS else None
 
 

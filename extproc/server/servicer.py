@@ -161,8 +161,10 @@ class _Stream:
 
     def _gateway_span(self) -> str | None:
         """Return the `traceparent` of the request as the gateway traces it, if it does."""
-        metadata = self._context.invocation_metadata() or ()
-        return next((value for name, value in metadata if name == HEADER_TRACEPARENT), None)
+        for name, value in self._context.invocation_metadata() or ():
+            if name == HEADER_TRACEPARENT:
+                return str(value)
+        return None
 
     def _record(
         self,

@@ -73,6 +73,7 @@ _RESPONSE_SLOTS: Final[Mapping[type[Event], Slot]] = MappingProxyType(
 )
 
 
+_NO_REQUEST: Final = HttpRequest("", "", Headers())
 _Take = Callable[["StreamMachine", Any], Command]
 
 
@@ -81,7 +82,7 @@ class StreamMachine:
 
     def __init__(self, max_request_bytes: int) -> None:
         self._max_request_bytes = max_request_bytes
-        self._request = HttpRequest("", "", Headers())
+        self._request = _NO_REQUEST
         self._slot = Slot.REQUEST_HEADERS
         self.state = State.START
 
