@@ -25,6 +25,9 @@ _WINDOW: Final = 16
 _EXPLICIT: Final = 4096
 """Plans kept: as many as there are agents."""
 
+_OFFERS: Final = 256
+"""Digests kept: as many as there are listeners, by which of their agents are down."""
+
 _SPOKEN: Final = frozenset({"user", "assistant"})
 
 
@@ -207,4 +210,11 @@ def _key(messages: Messages, allowed: Sequence[str], previous: str | None) -> Ke
     spoken = [each for each in messages if each.role in _SPOKEN and each.text.strip()][-_WINDOW:]
     # The agent of the turn before may be known by the name of one that only called a tool.
     authors = [each.name for each in messages if each.role == "assistant" and each.name]
-    return digest((*message_parts(spoken), "", *authors, "", *allowed, "", previous or ""))
+    return digest(
+        (*message_parts(spoken), "", *authors, "", _digest_of(tuple(allowed)), previous or "")
+    )
+
+
+@lru_cache(_OFFERS)
+def _digest_of(agents: tuple[str, ...]) -> str:
+    return digest(agents).hex()
