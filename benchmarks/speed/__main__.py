@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,12 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from benchmarks.speed import cases, load, report, stacks, starting, streaming
+from benchmarks.speed import cases, decisions, load, report, stacks, starting, streaming
 from benchmarks.speed.machine import describe
 from benchmarks.speed.measuring import Bench, Plan, measure
-from benchmarks.speed.processes import PYTHON, NotStarted
-from benchmarks.speed.requests import KIB
-from benchmarks.speed.results import Decisions, Run
+from benchmarks.speed.processes import NotStarted
+from benchmarks.speed.results import Run
 from benchmarks.speed.targets import targets
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
@@ -86,8 +83,9 @@ def _run(options: argparse.Namespace) -> Run:
                 with run.going_on("streams, one by one"):
                     run.streams = streaming.look(bench, 5 if quick else 30)
             if _DECIDING in options.only:
+                numbers, count, tries = ((10, 100), 200, 1) if quick else ((10, 100, 1000), 1000, 5)
                 with run.going_on(_DECIDING):
-                    run.decisions = _decide(bench)
+                    run.decisions = decisions.look(bench, numbers, count, tries)
             if _STARTING in options.only:
                 counts, tries = ((1, 20), 1) if quick else ((1, 100, 1000), 3)
                 with run.going_on(_STARTING):
@@ -112,21 +110,6 @@ def _left_out(series: cases.Series, plan: Plan) -> list[str]:
         for variant in series.variants
         if variant.load.connections > plan.connections
     ]
-
-
-def _decide(bench: Bench) -> Decisions:
-    """Measure decisions alone, each in a process of its own: short texts, and those of 1 KB."""
-    figures = {}
-    for agents in (10, 100) if bench.plan.quick else (10, 100, 1000):
-        for size in (len(cases.Load(distinct=True, size=0).body(agents)), KIB):
-            bench.progress(f"deciding: {agents} agents, {size} bytes")
-            count = 200 if bench.plan.quick else 2000
-            argv = (PYTHON, "-m", "benchmarks.speed.deciding", *map(str, (agents, size, count)))
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise NotStarted(f"deciding failed:\n{done.stderr}")
-            figures[agents, size] = json.loads(done.stdout)
-    return Decisions(figures)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ _LINEAR: Final = 1.1
 _CONSTANT: Final = 1.15
 """The most that a cost which must not grow may differ, for the same reason."""
 _PROCESSOR: Final = cpu("processor")
+_OWN: Final = {"cpu_us": "", "busy_cpu_us": " beside a load"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,11 @@ def _deciding(run: Run) -> Iterator[Target]:
         for explicit in run.measured("agents", EXPLICIT):
             if alone is not None:
                 beyond = of(each, _PROCESSOR).median - of(explicit, _PROCESSOR).median
-                name = (
-                    f"CPU of embedded beyond explicit / the decision's own, {each.variant.x} agents"
-                )
-                yield Target(name, beyond / alone["cpu_us"], _DECISION)
+                name = "CPU of embedded beyond explicit / the decision's own"
+                for figure, where in _OWN.items():
+                    if figure in alone:
+                        what = f"{name}{where}, {each.variant.x} agents"
+                        yield Target(what, beyond / alone[figure], _DECISION)
 
 
 def _streaming(run: Run) -> Iterator[Target]:
