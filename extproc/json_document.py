@@ -68,7 +68,7 @@ class JsonObject:
         return place is not None and self.body.startswith(b"[", place[0])
 
     def values(self, name: str) -> Iterable[JsonValue]:
-        """Return the elements of an array member; of a large one, decoded one at a time."""
+        """Return the elements of an array, decoded one at a time where values are very many."""
         value = self._decoded[name] if self._decoded is not None else None
         if isinstance(value, list):
             return value

@@ -15,12 +15,12 @@ from tests.unit.json_bodies import HOSTILE, VALUES, bodies
 
 
 def whole(body: bytes, depth: int = 100) -> JsonObject:
-    """The same as a large one, whose members are decoded when asked for."""
+    """The same as one of very many values, whose members are decoded when asked for."""
     return JsonObject(body, places(body, depth))
 
 
 @given(HOSTILE)
-def test_large_and_small_bodies_are_read_alike(body: bytes) -> None:
+def test_bodies_of_few_and_of_many_values_are_read_alike(body: bytes) -> None:
     try:
         large = whole(body)
     except JsonError as error:
