@@ -28,6 +28,9 @@ from extproc.supervisor.watch import Watch
 log = logging.getLogger(__name__)
 
 _POLL: Final = 0.2
+_UNDERWAY: Final = 1.0
+"""Seconds that the last decision by an older configuration may be on its way to Envoy."""
+
 _ONLY_AT_START: Final = ("admin",)
 """Sections that a running stack does not take over."""
 
@@ -152,6 +155,7 @@ class Reloader:
         snapshot = self._stack.snapshot
         while not await self._all_decide_by(snapshot):  # noqa: ASYNC110 - workers send no events
             await asyncio.sleep(_POLL)
+        await asyncio.sleep(_UNDERWAY)
         for path in self._stack.settings.folder.glob("outerloop-*.yaml"):
             if path != snapshot.path:
                 path.unlink()
