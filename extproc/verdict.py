@@ -77,13 +77,14 @@ class Verdict(NamedTuple):
 
 def verdict_of(decision: Decision, trail: Trail) -> Verdict:
     """Return what is told of a decision."""
-    plan = decision.plan
-    form = form_of(decision.listener, plan.agents, plan.source, decision.cached)
-    return Verdict(form, plan.confidence, decision.milliseconds, trail)
+    return Verdict(_form(decision), decision.plan.confidence, decision.milliseconds, trail)
 
 
 def step_headers(decision: Decision, index: int) -> HeaderPairs:
     """Return what the agent at `index` of the plan is told of a decision."""
+    return _form(decision).headers(decision.plan.confidence, index)
+
+
+def _form(decision: Decision) -> Form:
     plan = decision.plan
-    form = form_of(decision.listener, plan.agents, plan.source, decision.cached)
-    return form.headers(plan.confidence, index)
+    return form_of(decision.listener, plan.agents, plan.source, decision.cached)
