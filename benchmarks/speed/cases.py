@@ -107,7 +107,12 @@ FRONT: Final = Series(
 
 def _embedded(agents: int, *, quick: bool = True) -> Variant:
     return Variant(
-        "embedded", Setup(agents=agents), _DISTINCT, agents, source="embedded", quick=quick
+        "embedded",
+        Setup(agents=agents, timed=True),
+        _DISTINCT,
+        agents,
+        source="embedded",
+        quick=quick,
     )
 
 

@@ -17,6 +17,7 @@ from benchmarks.speed.setups import Setup
 from benchmarks.speed.stacks import Stack, Starter, Upstreams
 from benchmarks.speed.statistics import turns
 
+DECISIONS: Final = "decisions"
 _STARTED_AT_ONCE: Final = 4
 _WARM: Final = 1.0
 _IDLE: Final = 0.2
@@ -45,7 +46,8 @@ class Plan:
 class Turn:
     """What one turn of a variant showed.
 
-    `cpu` are microseconds for a request by role; `peak` the most bytes that a role's processes
+    `cpu` are microseconds for a request by role, and of the processor's those of `DECISIONS` alone
+    where they are timed; `peak` the most bytes that a role's processes
     held, and `base` what they held when the series began. `faults` says what was not as it should
     be, also where requests were decided otherwise than the variant is about. `troubles` are
     counters of Envoy's that may tell why.
@@ -143,13 +145,13 @@ def _turn(variant: Variant, running: _Running, body: Path, bench: Bench) -> Turn
     for pids in stack.roles.values():
         usage.forget_peak(pids)
     begun, decided, troubles = stack.begun(), stack.decided(), stack.troubles()
-    before = {role: usage.cpu_ns(pids) for role, pids in roles.items()}
+    before = _cpu_ns(stack, roles)
     seconds = bench.plan.window * wanted.windows
     sending = Sending(body, wanted.connections, wanted.pause, wanted.headers)
     outcome = load.drive(stack.url, sending, seconds)
     # What was cut at the end is worked on for a while, and has been counted as begun.
     stack.settle()
-    used = {role: usage.cpu_ns(pids) - before[role] for role, pids in roles.items()}
+    used = {role: ns - before[role] for role, ns in _cpu_ns(stack, roles).items()}
     now = stack.begun()
     requests = outcome.requests if now is None or begun is None else now - begun
     counted = dict(stack.decided() - decided)
@@ -162,6 +164,11 @@ def _turn(variant: Variant, running: _Running, body: Path, bench: Bench) -> Turn
         faults=tuple(_faults(variant, outcome, counted, stack)),
         troubles=dict(stack.troubles() - troubles),
     )
+
+
+def _cpu_ns(stack: Stack, roles: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    used = {role: usage.cpu_ns(pids) for role, pids in roles.items()}
+    return used if stack.costs is None else {**used, DECISIONS: stack.costs.cpu_ns()}
 
 
 def _faults(

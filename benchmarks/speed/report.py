@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.speed import results
 from benchmarks.speed.cases import Series
-from benchmarks.speed.measuring import Measured
+from benchmarks.speed.measuring import DECISIONS, Measured
 from benchmarks.speed.plots import Line, plot
 from benchmarks.speed.requests import KIB, MIB
 from benchmarks.speed.results import Figure, Run, base_of, compared, cpu, of
@@ -20,7 +20,7 @@ _HOW: Final = (
     "Medians of the rounds (least - most); a ratio is that of figures of the same round. CPU is "
     "that of a process for each request. `benchmarks/README.md` says how to read it."
 )
-_ROLES: Final = ("envoy", "processor", "peer")
+_ROLES: Final = ("envoy", "processor", DECISIONS, "peer")
 _NOTHING: Final = "-"
 
 
@@ -153,19 +153,19 @@ def _decisions(run: Run) -> Iterator[str]:
     if run.decisions is None:
         return
     yield (
-        "\n## The decision alone\n\nThe embedded strategy, without gRPC and Envoy: medians of "
-        "several processes. Beside a load others decide explicit requests meanwhile.\n"
+        "\n## The decision alone\n\nThe embedded strategy and the parsing of the request, without "
+        "gRPC and Envoy: medians of several processes.\n"
     )
-    shown = ("cpu_us", "busy_cpu_us", "p50_ms", "p99_ms")
+    shown = ("cpu_us", "p50_ms", "p99_ms")
     rows = [
         (
             f"{agents:,}",
             f"{size:,}",
-            *(_number(found[each]) if each in found else _NOTHING for each in shown),
+            *(_number(found[each]) for each in shown),
         )
         for (agents, size), found in run.decisions.figures.items()
     ]
-    heads = ("Agents", "Bytes", "CPU µs", "CPU µs beside a load", "p50 ms", "p99 ms")
+    heads = ("Agents", "Bytes", "CPU µs", "p50 ms", "p99 ms")
     yield from _table(heads, rows)
 
 

@@ -38,7 +38,7 @@ class Setup:
 
     `model` is how long a model takes to decide, in milliseconds, and by how much that varies.
     `streams`: the agents stream events, rather than answer all at once. `tokens`: Envoy counts
-    those that answers report, which is the default.
+    those that answers report, which is the default. `timed`: it is known what decisions cost, too.
     """
 
     front: Front = Front.PROCESSOR
@@ -48,6 +48,7 @@ class Setup:
     streams: bool = False
     tokens: bool = True
     workers: int = 1
+    timed: bool = False
 
     @property
     def calls(self) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.speed import envoys
+from benchmarks.speed.costs import Costs
 from benchmarks.speed.envoys import MANAGER, Envoy
 from benchmarks.speed.processes import PYTHON, Children, NotStarted, free_port, get
 from benchmarks.speed.setups import EMPTY, Front, Places, Setup, configuration
@@ -47,6 +48,8 @@ class Stack:
     envoy: Envoy | None = None
     admin: str | None = None
     """Where the processor tells of itself."""
+    costs: Costs | None = None
+    """What its decisions cost, where they are timed."""
 
     def begun(self) -> int | None:
         """Return how many requests Envoy has seen so far; None where there is no Envoy."""
@@ -104,9 +107,9 @@ def start(setup: Setup, upstream: Upstreams, folder: Path, children: Children) -
     text = configuration(setup, Places(upstream.answers, upstream.services, free_port()))
     sockets = tuple(folder / f"p.sock{f'.{n}' if n else ''}" for n in range(setup.workers))
     run = _empty if setup.front in EMPTY else _serve
-    roles, admin = run(setup, text, sockets[0], folder, children)
+    roles, admin, costs = run(setup, text, sockets[0], folder, children)
     envoy = with_envoy(text, sockets, folder, children)
-    return Stack(_url(envoy), {"envoy": (envoy.child.pid,), **roles}, envoy, admin)
+    return Stack(_url(envoy), {"envoy": (envoy.child.pid,), **roles}, envoy, admin, costs)
 
 
 def with_envoy(text: str, sockets: tuple[Path, ...], folder: Path, children: Children) -> Envoy:
@@ -131,7 +134,7 @@ def with_envoy(text: str, sockets: tuple[Path, ...], folder: Path, children: Chi
     return envoy
 
 
-_Started = tuple[dict[str, tuple[int, ...]], str | None]
+_Started = tuple[dict[str, tuple[int, ...]], str | None, Costs | None]
 
 
 def _serve(setup: Setup, text: str, socket: Path, folder: Path, children: Children) -> _Started:
@@ -142,13 +145,18 @@ def _serve(setup: Setup, text: str, socket: Path, folder: Path, children: Childr
         *("--admin", "127.0.0.1:0", "--workers", str(setup.workers)),
         *("--drain-time", "0", "--log-level", "error"),
     )
-    child = children.start("serve", argv, folder)
+    costs = Costs(folder / "decisions") if setup.timed else None
+    child = children.start("serve", argv, folder, costs.environment if costs else None)
     admin = child.line("admin ")
     workers = json.loads(get(f"{admin}/readyz"))["workers"]
-    return {
-        "processor": tuple(worker["pid"] for worker in workers),
-        "supervisor": (child.pid,),
-    }, admin
+    return (
+        {
+            "processor": tuple(worker["pid"] for worker in workers),
+            "supervisor": (child.pid,),
+        },
+        admin,
+        costs,
+    )
 
 
 def _empty(setup: Setup, _text: str, socket: Path, folder: Path, children: Children) -> _Started:
@@ -156,7 +164,7 @@ def _empty(setup: Setup, _text: str, socket: Path, folder: Path, children: Child
     argv = (PYTHON, "-m", "benchmarks.speed.empty_processor", form, f"unix:{socket}")
     child = children.start("empty", argv, folder)
     child.line("ready")
-    return {"processor": (child.pid,)}, None
+    return {"processor": (child.pid,)}, None, None
 
 
 def outerloop() -> str:

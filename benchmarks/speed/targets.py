@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from benchmarks.speed.cases import ALONE, EXPLICIT, SHORTEST
+from benchmarks.speed.measuring import DECISIONS
 from benchmarks.speed.requests import KIB, MIB
 from benchmarks.speed.results import Run, beyond, compared, cpu, of
 from benchmarks.speed.statistics import growth, ratios
@@ -22,7 +24,7 @@ _LINEAR: Final = 1.1
 _CONSTANT: Final = 1.15
 """The most that a cost which must not grow may differ, for the same reason."""
 _PROCESSOR: Final = cpu("processor")
-_OWN: Final = {"cpu_us": "", "busy_cpu_us": " beside a load"}
+_DECISIONS: Final = cpu(DECISIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,15 @@ def _deciding(run: Run) -> Iterator[Target]:
             name = f"Decision p50 in ms, {agents} agents, a request of {size} bytes"
             yield Target(name, found["p50_ms"], _DECISION_MS)
     for each in run.measured("agents", "embedded"):
-        alone = figures.get((each.variant.x, KIB))
         for explicit in run.measured("agents", EXPLICIT):
-            if alone is not None:
-                beyond = of(each, _PROCESSOR).median - of(explicit, _PROCESSOR).median
-                name = "CPU of embedded beyond explicit / the decision's own"
-                for figure, where in _OWN.items():
-                    if figure in alone:
-                        what = f"{name}{where}, {each.variant.x} agents"
-                        yield Target(what, beyond / alone[figure], _DECISION)
+            name = "CPU of embedded beyond explicit / the decision's own"
+            more = [
+                (_PROCESSOR(turn) - _PROCESSOR(same)) / _DECISIONS(turn)
+                for turn, same in zip(each.turns, explicit.turns, strict=True)
+                if _DECISIONS(turn)
+            ]
+            if more:
+                yield Target(f"{name}, {each.variant.x} agents", median(more), _DECISION)
 
 
 def _streaming(run: Run) -> Iterator[Target]:
