@@ -11,7 +11,8 @@ from extproc.deadlines import Deadline
 from extproc.errors import Reject
 from extproc.http import NO_MUTATIONS
 from extproc.recording import Recorder
-from extproc.server.wire import decode, encode
+from extproc.server.wire.requests import decode
+from extproc.server.wire.responses import encode
 from extproc.stream.answer import AnswerCommand, AnswerMachine
 from extproc.stream.commands import Chunk, Reply, Slot
 from extproc.stream.events import Event, ResponseBody, ResponseHeaders, ResponseTrailers

@@ -22,7 +22,7 @@ from extproc.pipeline import Pipeline
 from extproc.recording import Recorder
 from extproc.server.servicer import Servicer
 from extproc.server.tls import OnlyNamed, credentials
-from extproc.server.wire import MAX_MESSAGE_OVERHEAD, parse
+from extproc.server.wire.requests import MAX_MESSAGE_OVERHEAD, parse
 
 _LARGEST_MESSAGE: Final = LARGEST_SIZE + MAX_MESSAGE_OVERHEAD
 """The limits of a request hold before this one, and change while the server stays."""

@@ -18,7 +18,8 @@ from extproc.recording import Outcome, Record, Recorder, outcome_of
 from extproc.request_span import close
 from extproc.runtime import Listener
 from extproc.server.answers import NOTHING, AnswerStream, pass_on, read
-from extproc.server.wire import MalformedMessage, encode
+from extproc.server.wire.requests import MalformedMessage
+from extproc.server.wire.responses import encode
 from extproc.spans import Span
 from extproc.stream.commands import Command, Decide, Finish, Respond, Screen
 from extproc.stream.events import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 UNIT_TESTS = ROOT / "tests/unit"
-WHOLE_PACKAGE = {Path("test_layers.py"), Path("test_mirror.py")}
-"""Tests of the package as a whole."""
+WHOLE_PACKAGE = {Path("test_layers.py"), Path("test_mirror.py"), Path("test_pb.py")}
+"""Tests of the package as a whole, and of generated code."""
 
 
 def expected() -> set[Path]:

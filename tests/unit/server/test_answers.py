@@ -8,7 +8,7 @@ import pytest
 from extproc._pb import outerloop_ext_proc_pb2 as pb
 from extproc.deadlines import Deadline
 from extproc.server.answers import pass_on, read
-from extproc.server.wire import MalformedMessage, parse
+from extproc.server.wire.requests import MalformedMessage, parse
 from extproc.stream.events import ResponseBody, ResponseHeaders
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.server.templates import Template
+from extproc.server.wire.templates import Template
 
 
 def test_values_stand_where_the_samples_stood() -> None:

@@ -1,0 +1,1 @@
+"""Envoy's wire format. Only what is here touches generated code."""
