@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from extproc.json_document import JsonObject
 
@@ -16,8 +16,7 @@ class Api(enum.StrEnum):
     RESPONSES = "/v1/responses"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One entry of the conversation, at the same index as in the body.
 
     `role` is the API's own (`system`, `developer`, `user`, `assistant`), but `tool` for any entry
@@ -26,13 +25,15 @@ class Message:
     """
 
     role: str
-    # A log line that shows a conversation must never carry a prompt.
-    text: str = field(repr=False)
+    text: str
     name: str | None = None
 
+    def __repr__(self) -> str:
+        # A log line that shows a conversation must never carry a prompt.
+        return f"Message(role={self.role!r}, name={self.name!r})"
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+
+class Conversation(NamedTuple):
     """A decoded request body. `document` keeps the client's bytes, which nothing here changes."""
 
     api: Api

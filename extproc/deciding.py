@@ -156,7 +156,7 @@ class Decider:
         previous: str | None,
     ) -> Question:
         return Question(
-            replace(conversation, messages=messages),
+            conversation._replace(messages=messages),
             allowed=None if allowed == self.agents else frozenset(allowed),
             previous=previous,
         )

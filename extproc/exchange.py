@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from extproc import names
 from extproc.budget import Budget
@@ -16,8 +16,7 @@ from extproc.http import HeaderPairs, Headers, HttpRequest
 from extproc.plan import FilterRecord, StepRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """A request, its way so far, and what it may still take.
 
     `tags` are what filters have said of it, `captured` what is to be kept of its text. `filters`
@@ -27,10 +26,10 @@ class Exchange:
     request: HttpRequest
     trail: Trail
     budget: Budget
+    filters: list[FilterRecord]
+    steps: list[StepRecord]
     tags: HeaderPairs = ()
     captured: Captured = NOTHING
-    filters: list[FilterRecord] = field(default_factory=list)
-    steps: list[StepRecord] = field(default_factory=list)
 
     def tagged(self, tags: HeaderPairs) -> Exchange:
         """Return the exchange with more tags, which rules see like any header."""
@@ -38,11 +37,11 @@ class Exchange:
             return self
         headers = Headers((*self.request.headers.pairs, *tags))
         request = self.request._replace(headers=headers)
-        return replace(self, request=request, tags=(*self.tags, *tags))
+        return self._replace(request=request, tags=(*self.tags, *tags))
 
     def forked(self) -> Exchange:
         """Return the exchange with a budget of its own, for what runs beside others."""
-        return replace(self, budget=Budget(self.budget.left))
+        return self._replace(budget=Budget(self.budget.left))
 
     def setting(self, ours: HeaderPairs, phase: Phase = Phase.INPUT) -> Setting:
         """Return the setting of filters that are told `ours`, and the request's id and tags."""

@@ -9,7 +9,7 @@ from typing import Final, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LARGE: Final = 512 * 2**10
+LARGE: Final = 256 * 2**10
 """Bytes: reading less takes a few milliseconds at most, and a thread costs something too."""
 
 

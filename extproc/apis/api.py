@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
@@ -134,7 +133,8 @@ def insert_answers(
         for answer in said:
             document = codec.instruct(document, _INTRODUCTION % (answer.agent, answer.text))
     count = len(conversation.messages) + len(said)
-    return replace(conversation, document=document, messages=codec.messages(document, count))
+    messages = codec.messages(document, count)
+    return conversation._replace(document=document, messages=messages)
 
 
 def read_answer(api: Api, body: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from extproc.errors import OrchestratorFailed
 from extproc.evaluation.cases import Case
@@ -109,7 +109,7 @@ async def _previous(case: Case, fitted: Fitted) -> str | None:
         remembered=lambda _: None,
         local=fitted.local,
         question=lambda messages, previous: Question(
-            replace(conversation, messages=messages), previous=previous
+            conversation._replace(messages=messages), previous=previous
         ),
     )
 

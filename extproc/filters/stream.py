@@ -14,7 +14,7 @@ from extproc.filters.bodies import read_events
 from extproc.filters.chain import Ask, Chain, Setting, Visit
 from extproc.off_loop import LARGE
 
-_LARGE: Final = LARGE // 16
+_LARGE: Final = LARGE // 8
 """Bytes of an event: to look into it costs more than to read it."""
 _ALIVE: Final = Event(b":\n\n")
 """Stands for what only keeps a connection alive: a comment, whose text nobody would look at."""

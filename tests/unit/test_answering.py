@@ -42,7 +42,9 @@ def filters(judge: Judge) -> AnswerFilters:
 
 
 def begin(judge: Judge, content_type: str = "application/json") -> Answering:
-    described = describe(filters(judge), Exchange(REQUEST, TRAIL, Budget(1)), DECISION, "some-id")
+    described = describe(
+        filters(judge), Exchange(REQUEST, TRAIL, Budget(1), [], []), DECISION, "some-id"
+    )
     exchange: dict[str, Any] = json.loads(described)
     assert exchange["id"] == "some-id"
     headers = Headers(((":status", "200"), ("content-type", content_type)))

@@ -36,3 +36,9 @@ def test_turn_and_continuation(
     talk = conversation(*roles)
     assert talk.turn == turn
     assert talk.is_continuation is is_continuation
+
+
+def test_a_conversation_that_is_shown_shows_no_prompt() -> None:
+    talk = conversation()._replace(messages=(Message("user", "the secret", "ann"),))
+    assert "secret" not in repr(talk)
+    assert "ann" in repr(talk)

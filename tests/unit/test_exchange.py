@@ -10,7 +10,7 @@ REQUEST = HttpRequest("POST", "/v1/messages?k=v", Headers((("x-request-id", "r")
 
 
 def test_tags_are_headers_like_any_other() -> None:
-    exchange = Exchange(REQUEST, TRAIL, Budget(1))
+    exchange = Exchange(REQUEST, TRAIL, Budget(1), [], [])
     tagged = exchange.tagged((("x-outerloop-tag-a", "b"),)).tagged((("x-outerloop-tag-c", "d"),))
     assert tagged.request.headers.get("x-outerloop-tag-a") == "b"
     assert tagged.tags == (("x-outerloop-tag-a", "b"), ("x-outerloop-tag-c", "d"))
@@ -19,7 +19,7 @@ def test_tags_are_headers_like_any_other() -> None:
 
 
 def test_what_filters_are_told() -> None:
-    exchange = Exchange(REQUEST, TRAIL, Budget(1), tags=(("x-outerloop-tag-a", "b"),))
+    exchange = Exchange(REQUEST, TRAIL, Budget(1), [], [], tags=(("x-outerloop-tag-a", "b"),))
     setting = exchange.setting((("x-outerloop-listener", "l"),))
     assert setting.api == "/v1/messages"
     assert setting.ours == (
@@ -30,7 +30,7 @@ def test_what_filters_are_told() -> None:
 
 
 def test_a_fork_has_its_own_budget() -> None:
-    exchange = Exchange(REQUEST, TRAIL, Budget(5))
+    exchange = Exchange(REQUEST, TRAIL, Budget(5), [], [])
     fork = exchange.forked()
     fork.budget.shrink(1)
     assert (exchange.budget.left, fork.budget.left) == (5, 1)

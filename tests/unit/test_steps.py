@@ -104,7 +104,7 @@ DECISION = Decision("main", Plan(("a", "b", "c"), Source.MODEL, 0.9), cached=Fal
 async def run(steps: StepRunner) -> tuple[list[dict[str, Any]], list[tuple[str, str, int | None]]]:
     """The messages for the last agent, and how each call went."""
     conversation: Conversation = decode(CHAT, BODY, Limits())
-    exchange = Exchange(REQUEST, TRAIL, Budget(30))
+    exchange = Exchange(REQUEST, TRAIL, Budget(30), [], [])
     final, _ = await steps.run(exchange, conversation, DECISION)
     messages = json.loads(final)["messages"]
     return messages, [(each.agent, each.outcome.value, each.status) for each in exchange.steps]
@@ -277,7 +277,7 @@ async def test_each_agent_of_a_plan_gets_its_own_model() -> None:
     steps = runner(agents)
     own = {name: replace(each, model=f"gpt-{name}") for name, each in steps.agents.items()}
     steps = replace(steps, agents={**own, "b": steps.agents["b"]})
-    exchange = Exchange(REQUEST, TRAIL, Budget(30))
+    exchange = Exchange(REQUEST, TRAIL, Budget(30), [], [])
     final, _ = await steps.run(exchange, decode(CHAT, BODY, Limits()), DECISION)
     sent = [json.loads(call.body).get("model") for call in agents.calls]
     assert [*sent, json.loads(final)["model"]] == ["gpt-a", None, "gpt-c"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from extproc.conversation import Api, Conversation
@@ -67,7 +66,7 @@ def _turns(conversation: Conversation) -> Iterator[tuple[Question, bool]]:
     messages, count, answered = conversation.messages, 0, True
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].role == "user":
-            yield Question(replace(conversation, messages=messages[: index + 1])), answered
+            yield Question(conversation._replace(messages=messages[: index + 1])), answered
             count, answered = count + 1, False
             if count > _EARLIER_TURNS:
                 return
