@@ -26,4 +26,4 @@ class Budget(Deadline):
         trace: TracebackType | None,
     ) -> None:
         self.seconds = max(0.0, self.left)
-        super().__exit__(kind, error, trace)
+        Deadline.__exit__(self, kind, error, trace)

@@ -18,7 +18,8 @@ _APART: Final = 0.005
 class Deadline:
     """Raises TimeoutError where what is within it still waits after `seconds`.
 
-    As `asyncio.timeout`, by cancelling the task; for `with`, in a task, again and again.
+    As `asyncio.timeout`, by cancelling the task; for `with`, again and again, in the task that
+    enters it first.
     """
 
     __slots__ = ("_cancelling", "_overdue", "_task", "_watch", "seconds", "until")
@@ -26,23 +27,17 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.until = 0.0
-        """When it passes, by the loop's clock, once it is entered."""
+        """When it passes, by the loop's clock; 0 where it is not entered."""
         self._overdue = False
         self._watch: _Watch | None = None
 
     @property
     def left(self) -> float:
         """Seconds until then, less than 0 where it has passed; all where it is not entered."""
-        return self.seconds if self._watch is None else self.until - self._watch.time()
+        return self.until - self._watch.time() if self._watch and self.until else self.seconds
 
     def __enter__(self) -> None:
-        watch = _of_loop()
-        task = asyncio.current_task(watch.loop)
-        if task is None:
-            raise RuntimeError("only a task can be told that it is late")
-        self._watch = watch
-        self._task = task
-        self._cancelling = task.cancelling()
+        watch = self._watch or self._bind()
         self.until = until = watch.time() + self.seconds
         watch.running.add(self)
         if until < watch.next:
@@ -54,14 +49,23 @@ class Deadline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.running.discard(self)
+        if self._watch is not None:
+            self._watch.running.discard(self)
+        self.until = 0.0
         if self._overdue:
             self._overdue = False
             # Where somebody else has cancelled the task too, it is to end.
             if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
                 raise TimeoutError from error
+
+    def _bind(self) -> _Watch:
+        self._watch = watch = _of_loop()
+        task = asyncio.current_task(watch.loop)
+        if task is None:
+            raise RuntimeError("only a task can be told that it is late")
+        self._task = task
+        self._cancelling = task.cancelling()
+        return watch
 
     def expire(self) -> None:
         """End the wait: the deadline has passed."""
