@@ -55,6 +55,11 @@ def is_ip(host: str) -> bool:
     return True
 
 
+def is_name(address: Address) -> bool:
+    """True where Envoy must resolve `address` before it connects."""
+    return isinstance(address, SocketAddress) and not is_ip(address.host)
+
+
 def bracketed(host: str) -> str:
     """Write `host` as it stands in an authority: IPv6 in brackets (RFC 3986, section 3.2.2)."""
     return f"[{host}]" if ":" in host else host

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.address import PipeAddress, SocketAddress, bracketed, is_ip, parse
+from extproc.address import PipeAddress, SocketAddress, bracketed, is_ip, is_name, parse
 
 
 def test_addresses_read_as_people_write_them() -> None:
@@ -49,3 +49,17 @@ def test_addresses_are_read_and_written_alike(
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"host:port|path"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("p.example:1", True),
+        ("localhost:1", True),
+        ("10.0.0.1:1", False),
+        ("[::1]:1", False),
+        ("unix:/run/o.sock", False),
+    ],
+)
+def test_names_are_what_is_resolved(text: str, named: bool) -> None:
+    assert is_name(parse(text)) is named

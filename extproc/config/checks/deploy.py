@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extproc.address import PipeAddress, is_name
+from extproc.address import parse as parse_address
 from extproc.config.checks.finding import Finding
+from extproc.config.model.deploy import ProcessorPlace
 from extproc.config.model.root import Config
 
 
@@ -19,7 +22,20 @@ def check_deploy(config: Config) -> Iterator[Finding]:
     if tls is not None and (tls.certificate is None) != (tls.key is None):
         at = (*where, "processor", "tls")
         yield Finding(at, "certificate and key go together", at_key=True, needs=(at,))
+    yield from _sockets(deploy.processor)
     yield from _clusters(config)
+
+
+def _sockets(processor: ProcessorPlace) -> Iterator[Finding]:
+    """Find workers on unix sockets that Envoy would take without a word, and never reach."""
+    addresses = tuple(map(parse_address, processor.addresses))
+    for index, address in enumerate(addresses):
+        if not isinstance(address, PipeAddress):
+            continue
+        at = ("deploy", "processor", "addresses", index)
+        if any(map(is_name, addresses)):
+            why = "Envoy leaves a unix socket out where another address is a name"
+            yield Finding(at, f"{why}: give IP addresses")
 
 
 def _clusters(config: Config) -> Iterator[Finding]:

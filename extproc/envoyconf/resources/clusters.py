@@ -14,7 +14,7 @@ from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.google.protobuf import Any
 
 from extproc import names
-from extproc.address import Address, SocketAddress, is_ip
+from extproc.address import Address, is_name
 from extproc.config.model.agents import HealthCheck, LoadBalancing, OutlierDetection
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.envoyconf.files import Folder
@@ -155,9 +155,8 @@ def _patience(topology: Topology) -> timedelta:
 
 def _discovery(addresses: tuple[Address, ...]) -> cluster_v3.ClusterDiscoveryType:
     """Return how addresses are found: a name may stand for many, as that of a headless Service."""
-    named = [each for each in addresses if isinstance(each, SocketAddress) and not is_ip(each.host)]
     kinds = cluster_v3.ClusterDiscoveryType
-    return kinds.STRICT_DNS if named else kinds.STATIC
+    return kinds.STRICT_DNS if any(map(is_name, addresses)) else kinds.STATIC
 
 
 def http_options(filters: list[hcm.HttpFilter], *, http2: bool = False) -> dict[str, Any]:

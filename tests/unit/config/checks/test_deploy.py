@@ -2,6 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from extproc.config.load import Loaded
+
 FILE = """
 version: v1
 agents: [{id: a, url: "http://h"}]
@@ -24,3 +28,21 @@ def test_a_client_certificate_has_a_key(expect_errors: Callable[..., None]) -> N
 
 def test_a_cluster_has_a_name(expect_errors: Callable[..., None]) -> None:
     expect_errors(FILE + "envoy: {clusters: [►{type: STATIC}, {name: x}]}", "needs a `name`")
+
+
+@pytest.mark.parametrize("name", ["p.example:9001", "localhost:9001"])
+def test_a_unix_socket_does_not_stand_beside_a_name(
+    expect_errors: Callable[..., None], name: str
+) -> None:
+    expect_errors(
+        FILE + f"deploy: {{processor: {{addresses: [►'unix:/p.sock', '{name}']}}}}",
+        "Envoy leaves a unix socket out where another address is a name",
+    )
+
+
+@pytest.mark.parametrize("other", ["10.0.0.1:9001", "[::1]:9001", "unix:/q.sock"])
+def test_a_unix_socket_may_stand_beside_what_needs_no_resolving(
+    read: Callable[..., Loaded], other: str
+) -> None:
+    loaded = read(FILE + f"deploy: {{processor: {{addresses: ['unix:/p.sock', '{other}']}}}}")
+    assert loaded.config.deploy.processor.addresses == ("unix:/p.sock", other)
