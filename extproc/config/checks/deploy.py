@@ -36,6 +36,9 @@ def _sockets(processor: ProcessorPlace) -> Iterator[Finding]:
         if any(map(is_name, addresses)):
             why = "Envoy leaves a unix socket out where another address is a name"
             yield Finding(at, f"{why}: give IP addresses")
+        if processor.tls is not None:
+            why = "the processor speaks no TLS on a unix socket"
+            yield Finding(at, f"{why}: leave out `tls`, or give host:port")
 
 
 def _clusters(config: Config) -> Iterator[Finding]:

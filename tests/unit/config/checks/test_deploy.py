@@ -46,3 +46,11 @@ def test_a_unix_socket_may_stand_beside_what_needs_no_resolving(
 ) -> None:
     loaded = read(FILE + f"deploy: {{processor: {{addresses: ['unix:/p.sock', '{other}']}}}}")
     assert loaded.config.deploy.processor.addresses == ("unix:/p.sock", other)
+
+
+def test_a_unix_socket_has_no_tls(expect_errors: Callable[..., None]) -> None:
+    expect_errors(
+        FILE
+        + "deploy: {processor: {tls: {san: p}, addresses: ['10.0.0.1:9001', ►'unix:/p.sock']}}",
+        "the processor speaks no TLS on a unix socket",
+    )
