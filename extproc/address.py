@@ -55,6 +55,11 @@ def is_ip(host: str) -> bool:
     return True
 
 
+def is_loopback(host: str) -> bool:
+    """True where `host` is an IP literal of the machine itself."""
+    return is_ip(host) and ipaddress.ip_address(host).is_loopback
+
+
 def is_name(address: Address) -> bool:
     """True where Envoy must resolve `address` before it connects."""
     return isinstance(address, SocketAddress) and not is_ip(address.host)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from extproc.address import SocketAddress
 from extproc.config.redact import redact
-from extproc.supervisor import asking, control, measuring, metrics, site, status
+from extproc.supervisor import asking, control, hosts, measuring, metrics, site, status
 from extproc.supervisor.cases import as_cases
 from extproc.supervisor.errors import StartError
 from extproc.supervisor.figures import AgentFigures
@@ -28,7 +28,7 @@ class AdminServer:
         self._stack = stack
         self._reloads = reloads
         self._envoy = stack.admin
-        app = web.Application(client_max_size=asking.LONGEST_BODY)
+        self._app = app = web.Application(client_max_size=asking.LONGEST_BODY)
         site.add_to(app)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -42,6 +42,7 @@ class AdminServer:
 
     async def start(self, address: SocketAddress) -> SocketAddress:
         """Listen; return the address with its real port. Raises `StartError`."""
+        hosts.guard(self._app, address.host)
         await self._runner.setup()
         site = web.TCPSite(self._runner, address.host, address.port)
         try:

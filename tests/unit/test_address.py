@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.address import PipeAddress, SocketAddress, bracketed, is_ip, is_name, parse
+from extproc.address import (
+    PipeAddress,
+    SocketAddress,
+    bracketed,
+    is_ip,
+    is_loopback,
+    is_name,
+    parse,
+)
 
 
 def test_addresses_read_as_people_write_them() -> None:
@@ -63,3 +71,8 @@ def test_what_is_no_address(text: str) -> None:
 )
 def test_names_are_what_is_resolved(text: str, named: bool) -> None:
     assert is_name(parse(text)) is named
+
+
+def test_loopback_is_a_literal() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "127.255.255.254", "::1")))
+    assert not any(map(is_loopback, ("10.0.0.1", "0.0.0.0", "::", "localhost", "[::1]", "")))

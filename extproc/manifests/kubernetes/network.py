@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from extproc import address
 from extproc.address import is_ip
 from extproc.config.model.agents import SERVICE_DOMAIN
 from extproc.config.model.deploy import Deploy
@@ -116,8 +117,7 @@ def _rules(destination: Destination, source: Source) -> Iterator[Rule]:
 
 def is_loopback(origin: Origin) -> bool:
     """True where a pod would find itself."""
-    host = str(origin.address.host)
-    return is_ip(host) and ipaddress.ip_address(host).is_loopback
+    return address.is_loopback(origin.address.host)
 
 
 def is_public(origin: Origin) -> bool:

@@ -72,6 +72,36 @@ async def test_readiness_follows_the_stack(
     assert (status, body["status"]) == (503, "draining")
 
 
+async def ask_as(address: SocketAddress, path: str, host: str) -> int:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}{path}", headers={"host": host}) as response,
+    ):
+        return response.status
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/decisions", "/config", "/nothing"])
+async def test_a_page_that_rebinds_its_name_is_told_nothing(
+    served: tuple[Stack, SocketAddress], path: str
+) -> None:
+    _, address = served
+    assert await ask_as(address, path, f"rebound.example:{address.port}") == 421
+    assert await ask_as(address, path, f"localhost:{address.port}") != 421
+
+
+async def test_where_others_reach_it_they_may_call_it_as_they_do(
+    make_stack: Callable[..., Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = web.TCPSite
+    # As told, but for this test's network.
+    monkeypatch.setattr(web, "TCPSite", lambda runner, _, port: real(runner, "127.0.0.1", port))
+    server = admin_of(make_stack())
+    bound = await server.start(SocketAddress("0.0.0.0", 0))
+    address = SocketAddress("127.0.0.1", bound.port)
+    assert await ask_as(address, "/healthz", "outerloop.agents.svc:9902") == 200
+    await server.close()
+
+
 async def test_a_taken_address_is_a_start_error(
     served: tuple[Stack, SocketAddress], make_stack: Callable[..., Stack]
 ) -> None:
