@@ -12,11 +12,11 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
-from extproc import heap
 from extproc.address import PipeAddress
 from extproc.address import parse as parse_address
 from extproc.certificates import ServerTls
 from extproc.config.model.types import LARGEST_SIZE
+from extproc.heap import NOTICED, Heap
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
 from extproc.recording import Recorder
@@ -50,6 +50,7 @@ class Server:
     def __init__(self, pipeline: Pipeline, recorder: Recorder) -> None:
         self._servicer = Servicer(pipeline, recorder)
         self._health = health_aio.HealthServicer()
+        self._heap = Heap()
         self._server: Any = None
 
     async def start(self, address: str, tls: ServerTls | None = None) -> int:
@@ -61,7 +62,7 @@ class Server:
         self._server = grpc.aio.server(options=_OPTIONS, interceptors=only)
         handler = grpc.stream_unary_rpc_method_handler(
             self._servicer.process,
-            request_deserializer=_parse,
+            request_deserializer=self._parse,
         )
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(PROCESSOR_SERVICE, {"Process": handler}),)
@@ -85,6 +86,12 @@ class Server:
             wrong_key = f", or {tls.key} is no key for RSA, P-256 or P-384" if tls else ""
             raise OSError(f"cannot listen on {address}{wrong_key}") from error
 
+    def _parse(self, data: bytes) -> object:
+        """Parse a message for gRPC, who drops the bytes then: a body is not held three times."""
+        if len(data) >= NOTICED:
+            self._heap.received(len(data))
+        return parse(data)
+
     @property
     def older_streams(self) -> int:
         """How many streams run that keep an earlier pipeline."""
@@ -100,13 +107,6 @@ class Server:
         await asyncio.sleep(notice)
         if self._server is not None:
             await self._server.stop(grace)
-
-
-def _parse(data: bytes) -> object:
-    """Parse a message for gRPC, who drops the bytes then: a body is not held three times."""
-    if len(data) >= heap.LARGE:
-        heap.give_back()
-    return parse(data)
 
 
 def _share(socket: Path) -> None:

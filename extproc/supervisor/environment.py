@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-_HELD: Final = 4 * 2**20
-"""Bytes at the end of the heap that are kept for what comes next."""
+_HELD: Final = 32 * 2**20
+"""Bytes at the end of the heap that are kept for what comes next, for a second (`extproc.heap`)."""
 _MAPPED: Final = 16 * 2**20
 """Bytes of a piece of memory that is mapped by itself. Its ends always come in small pages."""
 

@@ -19,7 +19,7 @@ from extproc.certificates import ServerTls
 from extproc.config.model.types import LARGEST_SIZE
 from extproc.names import PROCESSOR_SERVICE
 from extproc.pipeline import Pipeline
-from extproc.server.lifecycle import _OPTIONS, Server, _parse
+from extproc.server.lifecycle import _OPTIONS, Server
 from extproc.stream.events import RequestBody
 from tests.certificates import issue
 
@@ -170,16 +170,17 @@ async def test_there_are_no_older_streams_before_and_after_a_swap(
     assert server.older_streams == 0
 
 
-def test_what_is_free_goes_back_before_a_large_body_is_read(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_what_is_free_goes_back_before_a_large_body_is_read(
+    monkeypatch: pytest.MonkeyPatch, make_pipeline: Callable[..., Pipeline], recorder: Any
 ) -> None:
     given_back: list[bool] = []
     monkeypatch.setattr(heap, "give_back", lambda: given_back.append(True))
+    server = Server(make_pipeline(), recorder)
     small, large = (
         pb.ProcessingRequest(request_body=pb.HttpBody(body=bytes(size))).SerializeToString()
         for size in (1000, heap.LARGE)
     )
-    _parse(small)
+    server._parse(small)
     assert not given_back
-    assert _parse(large) == RequestBody(bytes(heap.LARGE))
+    assert server._parse(large) == RequestBody(bytes(heap.LARGE))
     assert given_back
