@@ -19,7 +19,7 @@ from tests.e2e.exposition import enumerated, samples
 if TYPE_CHECKING:
     from tests.e2e.conftest import EchoAgent, Stack
 
-REQUESTS = 3000
+REQUESTS = 1200
 AT_ONCE = 48
 BUCKETS = 20
 YAML = """
