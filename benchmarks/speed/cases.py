@@ -62,7 +62,8 @@ class Variant:
 class Series:
     """Variants that take turns in one run, and so can be compared; `base` is the line to divide by.
 
-    `axis` is what x is. `says` tells who reads the table what to look at.
+    `axis` is what x is. `says` tells who reads the table what to look at. `often`: as many rounds
+    are measured for each of other series, where ratios are near their limits.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Series:
     base: str
     variants: tuple[Variant, ...]
     axis: str = ""
+    often: int = 1
 
 
 ALONE: Final = "Envoy alone"
@@ -102,6 +104,7 @@ FRONT: Final = Series(
         Variant("one agent", Setup(agents=1), Load(), source="single"),
         _explicit(),
     ),
+    often=3,
 )
 
 

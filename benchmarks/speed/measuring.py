@@ -33,6 +33,10 @@ class Plan:
     connections: int
     quick: bool = False
 
+    def rounds_of(self, series: Series) -> int:
+        """Return how many rounds of a series are measured."""
+        return self.rounds * (1 if self.quick else series.often)
+
     def variants(self, series: Series) -> tuple[Variant, ...]:
         """Return what of a series is measured."""
         return tuple(
@@ -108,8 +112,9 @@ def measure(series: Series, bench: Bench) -> list[Measured]:
     with Children() as children:
         bench.progress(f"{series.name}: starting")
         running = _start(bodies, bench, folder, children)
-        for number, variant in turns(tuple(found), plan.rounds):
-            told = f"round {number + 1} of {plan.rounds}, {variant.line} {variant.x or ''}"
+        rounds = plan.rounds_of(series)
+        for number, variant in turns(tuple(found), rounds):
+            told = f"round {number + 1} of {rounds}, {variant.line} {variant.x or ''}"
             bench.progress(f"{series.name}: {told}")
             each = running[variant.setup]
             time.sleep(_IDLE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed.cases import ALL, Series
+from benchmarks.speed.cases import ALL, BODIES, FRONT, Series
 from benchmarks.speed.measuring import Plan
 from benchmarks.speed.setups import EMPTY, Places, configuration
 from extproc.config.load import loads
@@ -47,3 +47,13 @@ def test_every_configuration_is_one_without_warnings(tmp_path: Path) -> None:
         assert loaded.warnings == ()
         assert len(loaded.config.agents) == setup.agents
     assert {setup.front for setup in setups} >= EMPTY
+
+
+@pytest.mark.parametrize(
+    ("series", "quick", "rounds"), [(FRONT, False, 6), (BODIES, False, 2), (FRONT, True, 2)]
+)
+def test_where_ratios_are_near_their_limits_there_are_more_rounds(
+    series: Series, rounds: int, *, quick: bool
+) -> None:
+    plan = Plan(rounds=2, window=1, connections=100, quick=quick)
+    assert plan.rounds_of(series) == rounds
