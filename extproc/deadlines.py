@@ -59,10 +59,11 @@ class Deadline:
                 raise TimeoutError from error
 
     def _bind(self) -> _Watch:
-        self._watch = watch = _of_loop()
+        watch = _of_loop()
         task = asyncio.current_task(watch.loop)
         if task is None:
             raise RuntimeError("only a task can be told that it is late")
+        self._watch = watch
         self._task = task
         self._cancelling = task.cancelling()
         return watch

@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Final
 
 _TIMED: Final = Path(__file__).with_name("timed")
-_NUMBERS: Final = Struct("=QQ")
+_SUM: Final = Struct("=Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Costs:
 
     def __post_init__(self) -> None:
         """Begin with none."""
-        self.file.write_bytes(bytes(_NUMBERS.size))
+        self.file.write_bytes(bytes(_SUM.size))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -30,5 +30,5 @@ class Costs:
 
     def cpu_ns(self) -> int:
         """Return the nanoseconds of CPU that decisions took so far."""
-        _, spent = _NUMBERS.unpack(self.file.read_bytes())
+        [spent] = _SUM.unpack(self.file.read_bytes())
         return int(spent)

@@ -1,8 +1,8 @@
-"""Adds up what decisions cost a worker, in place: the CPU of each, and how many there were.
+"""Adds up what decisions cost a worker, in place: nanoseconds of CPU.
 
 Where this folder is in `PYTHONPATH`, Python imports this before anything else
 (https://docs.python.org/3/library/site.html), in the worker, and the worker is otherwise the same.
-It writes two numbers into the file that `OUTERLOOP_BENCH_DECISIONS` names, which a benchmark reads
+It writes the sum into the file that `OUTERLOOP_BENCH_DECISIONS` names, which a benchmark reads
 meanwhile (`benchmarks.speed.costs`).
 """
 
@@ -25,19 +25,18 @@ def _time(path: str) -> None:
 
     with Path(path).open("r+b") as file:
         told = mmap.mmap(file.fileno(), 0)
-    write = Struct("=QQ").pack_into
-    count = spent = 0
+    write = Struct("=Q").pack_into
+    spent = 0
     decide = Decider.decide
 
     async def timed(self: Decider, *args: Any) -> Any:  # noqa: ANN401 - whatever `decide` takes
-        nonlocal count, spent
+        nonlocal spent
         began = thread_time_ns()
         try:
             return await decide(self, *args)
         finally:
             spent += thread_time_ns() - began
-            count += 1
-            write(told, 0, count, spent)
+            write(told, 0, spent)
 
     Decider.decide = timed  # type: ignore[method-assign, assignment] # this is what it is for
 
